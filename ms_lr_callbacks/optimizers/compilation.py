@@ -1,0 +1,136 @@
+"""Replacing what a compiled optimizer reads, and making MindSpore compile it again.
+
+Both ways of compiling (a whole train network in GRAPH_MODE, an optimizer's ``@jit`` construct in
+PYNATIVE_MODE) look a compiled graph up by a key that holds the cell's time of creation. A new time
+of creation therefore makes the next call compile what the cell holds now. MindSpore 2.7 to 2.10.
+"""
+from __future__ import annotations
+
+import importlib
+import itertools
+import time
+from typing import Any, Mapping, Optional
+
+from mindspore import Parameter, ParameterTuple, Tensor, nn
+
+# Where MindSpore keeps the keys of the graphs that ``@jit`` compiled: 2.8 and later, 2.7.
+_JIT_MODULES = ("mindspore.graph.api", "mindspore.common.api")
+_NUMBERS = itertools.count()
+
+
+class Replacement:
+    """Attributes of an optimizer that stand in for its own while it is driven."""
+
+    def __init__(self, owner: Any, attributes: Mapping[str, Any]) -> None:
+        """`attributes`: the new value of each attribute. Nothing changes before `attach`."""
+        self._owner = owner
+        self._new = dict(attributes)
+        self.own = {name: self._get(name) for name in attributes}
+        self._network: Any = None
+        self._graphs: Optional[frozenset[str]] = None
+
+    def attach(self, network: Any) -> None:
+        """Put the new attributes in place, so that the next call of `network` uses them.
+
+        Compiles again unless every graph of `network` was compiled with the new attributes.
+        """
+        for name, value in self._new.items():
+            self._set(name, value)
+        graphs = _graphs_of(network, self._owner)
+        if self._graphs is None or graphs is None or not graphs <= self._graphs:
+            _compile_anew(network, self._owner)
+        self._network = network
+
+    def detach(self) -> None:
+        """Put the optimizer's own attributes back; graphs that were compiled keep the new ones."""
+        for name, value in self.own.items():
+            self._set(name, value)
+        self._graphs = _graphs_of(self._network, self._owner)
+
+    def _get(self, name: str) -> Any:
+        return getattr(self._owner, name)
+
+    def _set(self, name: str, value: Any) -> None:
+        _set_attribute(self._owner, name, value)
+
+
+class GroupReplacement(Replacement):
+    """Entries of the same name in each of an optimizer's ``param_groups`` that stand in for its own.
+
+    The value of the one attribute, the entry's name, is a list with a value for each group.
+    """
+
+    def _get(self, name: str) -> Any:
+        return [group[name] for group in self._owner.param_groups]
+
+    def _set(self, name: str, value: Any) -> None:
+        for group, each in zip(self._owner.param_groups, value):
+            group[name] = each
+
+
+def hidden_parameter(value: Any, name: str) -> Any:
+    """Make a Parameter that a compiled graph reads and no checkpoint holds, see `hide`.
+
+    Its name is its own: a graph that reads two Parameters of one name does not compile.
+    """
+    return Parameter(Tensor(value), name=f"ms_lr_callbacks_{name}_{next(_NUMBERS)}", requires_grad=False)
+
+
+def hide(cell: Any, name: str, value: Any) -> None:
+    """Give `cell` the attribute `name` without registering it among the cell's Parameters.
+
+    The graph compiler finds it like any other attribute; ``parameters_dict``, and with it every
+    checkpoint, does not.
+    """
+    cell.__dict__[name] = value
+
+
+def _set_attribute(cell: Any, name: str, value: Any) -> None:
+    """Set an attribute of a cell also where its kind (number, Parameter, cell) changes.
+
+    A cell keeps attributes of different kinds in different tables and refuses a new kind under an
+    old name.
+    """
+    delattr(cell, name)
+    if _is_hidden(value):
+        hide(cell, name, value)
+    else:
+        setattr(cell, name, value)
+
+
+def _is_hidden(value: Any) -> bool:
+    parameters = value if isinstance(value, (ParameterTuple, tuple)) else (value,)
+    return any(isinstance(each, Parameter) and each.name.startswith("ms_lr_callbacks_") for each in parameters)
+
+
+def _cells(network: Any, owner: Any) -> list[Any]:
+    inside = [cell for _, cell in network.cells_and_names()] if isinstance(network, nn.Cell) else []
+    return [*inside, owner]
+
+
+def _compile_anew(network: Any, owner: Any) -> None:
+    for cell in _cells(network, owner):
+        later = max(time.time_ns(), cell.create_time + 1)
+        object.__setattr__(cell, "_create_time", later)
+
+
+def _graphs_of(network: Any, owner: Any) -> Optional[frozenset[str]]:
+    """Return the keys of all graphs compiled for these cells; None if MindSpore does not tell."""
+    jit = _jit_keys()
+    if jit is None:
+        return None
+    cells = _cells(network, owner)
+    marks = tuple(f".{id(cell)}." for cell in cells)
+    keys = {key for cell in cells for key in cell.compile_cache}
+    return frozenset(keys | {key for key in jit if any(mark in key for mark in marks)})
+
+
+def _jit_keys() -> Optional[set[str]]:
+    for name in _JIT_MODULES:
+        try:
+            keys: Optional[set[str]] = getattr(importlib.import_module(name), "ms_compile_cache", None)
+        except ImportError:
+            continue
+        if keys is not None:
+            return keys
+    return None

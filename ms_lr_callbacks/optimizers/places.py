@@ -1,0 +1,213 @@
+"""The places where an optimizer of ``mindspore.nn`` keeps its hyperparameters.
+
+A `Place` knows how one hyperparameter is read, what its base values are, whether it can be driven,
+and if so by which driver. What MindSpore compiles into an operator's attribute cannot be.
+"""
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, Optional, Sequence
+
+import numpy as np
+from mindspore import Parameter, ParameterTuple, Tensor, nn
+
+from ms_lr_callbacks._arrays import Float32Array
+from ms_lr_callbacks.optimizers.compilation import Replacement, hidden_parameter
+from ms_lr_callbacks.optimizers.driving import Driver, HeldDriver, TableDriver
+from ms_lr_callbacks.optimizers.groups import Group
+from ms_lr_callbacks.optimizers.parameters import Writer, read, read_number
+from ms_lr_callbacks.optimizers.rates import ConstantRate, Rate, ScaledRate, rate_form
+from ms_lr_callbacks.optimizers.source import own_source
+from ms_lr_callbacks.optimizers.table import DecayTable
+
+Streams = Sequence[Optional[int]]
+
+
+class Place(ABC):
+    """Where an optimizer keeps one hyperparameter.
+
+    Attributes:
+        name: the hyperparameter's name, ``"lr"`` for the learning rate.
+        refusal: why it cannot be changed while training; None if it can.
+    """
+
+    def __init__(self, name: str, refusal: Optional[str] = None) -> None:
+        self.name = name
+        self.refusal = refusal
+
+    @abstractmethod
+    def forms(self) -> list[Rate]:
+        """Return each group's value in the form in which the optimizer holds it now."""
+
+    @abstractmethod
+    def bases(self) -> list[Optional[float]]:
+        """Return what the user gave each group; None where that is not one number."""
+
+    @abstractmethod
+    def drive(self, streams: Streams, rows: int, network: Any) -> Driver:
+        """Take the hyperparameter in hand for one training.
+
+        Args:
+            streams: for each group the number of the schedule that it gets, None to leave it alone.
+            rows: for how many updates one write is to bring values, from 1.
+            network: the train network, which is compiled again where that is needed.
+
+        Raises:
+            ValueError: it cannot be driven in this way.
+        """
+
+
+class ValuePlace(Place):
+    """One value for all groups, kept in an attribute: a Parameter, a constant Tensor or a float."""
+
+    def __init__(self, optimizer: Any, attribute: str, name: str, groups: int, base: Optional[float] = None,
+                 factor: float = 1.0, refusal: Optional[str] = None) -> None:
+        """Describe an attribute.
+
+        Args:
+            optimizer: whose attribute it is.
+            attribute: the attribute's name.
+            name: the hyperparameter's name.
+            groups: how many groups the optimizer has.
+            base: what the constructor was given, if that is known.
+            factor: what the optimizer multiplies the user's value by before it keeps it.
+            refusal: see `Place`.
+        """
+        super().__init__(name, refusal)
+        self._optimizer = optimizer
+        self._attribute = attribute
+        self._groups = groups
+        self._factor = factor
+        # The shortest decimal of the float32: a Tensor of 0.9 was made from 0.9, not from 0.89999998.
+        self._base = float(str(np.float32(self._now() / factor))) if base is None else base
+        self._hidden: Any = None
+        self._replacement: Optional[Replacement] = None
+
+    def forms(self) -> list[Rate]:
+        held = getattr(self._optimizer, self._attribute)
+        form: Rate = rate_form(held) if isinstance(held, Parameter) and held.ndim == 0 else ConstantRate(self._now())
+        return [ScaledRate(form, self._factor) if self._factor != 1.0 else form] * self._groups
+
+    def bases(self) -> list[Optional[float]]:
+        return [self._base] * self._groups
+
+    def drive(self, streams: Streams, rows: int, network: Any) -> Driver:
+        if len(set(streams)) > 1:
+            raise ValueError(
+                f"{type(self._optimizer).__name__} has one {self.name} for all its groups, but the schedules differ "
+                f"between groups: pass one schedule instead of a list.")
+        refuse_rows(rows, self._optimizer, f"it reads {self.name} from an attribute")
+        write = Writer(network, self._optimizer)
+        held = getattr(self._optimizer, self._attribute)
+        if isinstance(held, Parameter):
+            return HeldDriver([held] * self._groups, write, self._factor)
+        if self._hidden is None:
+            shape = held.shape if isinstance(held, Tensor) else ()
+            self._hidden = hidden_parameter(np.full(shape, self._now(), np.float32), self._attribute)
+            self._replacement = Replacement(self._optimizer, {self._attribute: self._hidden})
+        assert self._replacement is not None
+        self._replacement.attach(network)
+        return HeldDriver([self._hidden] * self._groups, write, self._factor, self._replacement, self._keep)
+
+    def _keep(self, values: Float32Array) -> None:
+        """Make the last value the constant that a graph compiled later would use."""
+        assert self._replacement is not None
+        own = self._replacement.own
+        number = float(values[0])
+        was = own[self._attribute]
+        own[self._attribute] = Tensor(np.full(was.shape, number, np.float32)) if isinstance(was, Tensor) else number
+
+    def _now(self) -> float:
+        held = getattr(self._optimizer, self._attribute)
+        return float(np.asarray(read(held)).reshape(-1)[0]) if isinstance(held, Tensor) else float(held)
+
+
+class DecayPlace(Place):
+    """The weight decay of ``nn.Optimizer``: a constant, a cell, or one of these for each parameter."""
+
+    def __init__(self, optimizer: Any, groups: Sequence[Group], updater: Any) -> None:
+        """`optimizer` applies the decay; `updater` counts its updates (LARS wraps one)."""
+        super().__init__("weight_decay")
+        self._optimizer = optimizer
+        self._updater = updater
+        self._groups = groups
+        self._scale = float(optimizer.loss_scale)
+        self._table: Optional[DecayTable] = None
+        self._hidden: Optional[list[Any]] = None
+        self._replacement: Optional[Replacement] = None
+
+    def forms(self) -> list[Rate]:
+        return [ScaledRate(rate_form(each), self._scale) for each in self._held()]
+
+    def bases(self) -> list[Optional[float]]:
+        return [group.base_weight_decay for group in self._groups]
+
+    def drive(self, streams: Streams, rows: int, network: Any) -> Driver:
+        driven = [stream is not None for stream in streams]
+        for group, is_driven in zip(self._groups, driven):
+            if is_driven and group.base_weight_decay is None:
+                raise ValueError(f"The weight decay of group {group.index} was given as a cell, which "
+                                 f"{type(self._optimizer).__name__} computes itself; pass a float, or leave that group "
+                                 f"alone (None).")
+        if not self._optimizer.is_group and len(set(streams)) > 1:
+            raise ValueError("The optimizer has one weight decay for all parameters, but the schedules differ.")
+        if self._reads_directly():
+            refuse_rows(rows, self._optimizer, "it reads self.weight_decay itself")
+            return self._drive_held(driven, network)
+        if self._table is None or self._table.driven != tuple(driven) or self._table.rows != rows:
+            self._table = DecayTable(self._optimizer, self._groups, driven, rows)
+        self._table.attach(network)
+        return TableDriver(self._table, lambda: int(read_number(self._updater.global_step)), self._scale)
+
+    def _reads_directly(self) -> bool:
+        """Return whether the optimizer's own code looks at the attribute and not at get_weight_decay()."""
+        cls = type(self._optimizer)
+        if cls.get_weight_decay is not nn.Optimizer.get_weight_decay:
+            return True
+        return "self.weight_decay" in own_source(self._optimizer).replace("self.weight_decay = ", "")
+
+    def _held(self) -> list[Any]:
+        held = self._optimizer.weight_decay
+        return [held[group.positions[0]] if self._optimizer.is_group else held for group in self._groups]
+
+    def _drive_held(self, driven: Sequence[bool], network: Any) -> Driver:
+        if self._hidden is None:
+            count = sum(len(group.positions) for group in self._groups)
+            self._hidden = [hidden_parameter(np.zeros((), np.float32), f"weight_decay_{group.index}") if is_driven
+                            else None for group, is_driven in zip(self._groups, driven)]
+            new: dict[str, Any] = {"exec_weight_decay": True}
+            if not self._optimizer.is_group:
+                new["weight_decay"] = self._hidden[0]
+            else:
+                each: list[Any] = [None] * count
+                flags = list(self._optimizer.decay_flags)
+                for group, hidden in zip(self._groups, self._hidden):
+                    for position in group.positions:
+                        each[position] = hidden if hidden is not None else hidden_parameter(
+                            read(self._optimizer.weight_decay[position]), f"weight_decay_at_{position}")
+                        flags[position] = flags[position] or hidden is not None
+                new.update(weight_decay=ParameterTuple(each), decay_flags=tuple(flags))
+            self._replacement = Replacement(self._optimizer, new)
+        assert self._replacement is not None
+        self._replacement.attach(network)
+        return HeldDriver(self._hidden, Writer(network, self._optimizer), self._scale, self._replacement, self._keep)
+
+    def _keep(self, values: Float32Array) -> None:
+        assert self._replacement is not None
+        own = self._replacement.own
+        own["exec_weight_decay"] = True
+        if not self._optimizer.is_group:
+            own["weight_decay"] = Tensor(np.float32(values[0]))
+            return
+        decays = list(own["weight_decay"])
+        for group, value in zip(self._groups, values):
+            for position in group.positions if not np.isnan(value) else ():
+                decays[position] = Tensor(np.float32(value))
+        own.update(weight_decay=tuple(decays), decay_flags=self._optimizer.decay_flags)
+
+
+def refuse_rows(rows: int, optimizer: Any, because: str) -> None:
+    """Raise ValueError if values for several updates are to be handed over at once."""
+    if rows > 1:
+        raise ValueError(f"{type(optimizer).__name__} cannot be handed {rows} values at once, because {because}: under "
+                         f"dataset sinking use interval='epoch' with one sink an epoch, or sink_size=1.")

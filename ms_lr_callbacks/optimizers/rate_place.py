@@ -1,0 +1,111 @@
+"""The learning rate of an ``mindspore.nn`` or experimental optimizer as a `Place`."""
+from __future__ import annotations
+
+from typing import Any, Optional, Sequence
+
+from mindspore import nn
+
+from ms_lr_callbacks.optimizers.driving import Driver, HeldDriver, TableDriver
+from ms_lr_callbacks.optimizers.groups import Group
+from ms_lr_callbacks.optimizers.parameters import Writer, read_number
+from ms_lr_callbacks.optimizers.places import Place, Streams
+from ms_lr_callbacks.optimizers.rates import ConvertedRate, Rate, rate_form
+from ms_lr_callbacks.optimizers.source import has_source, own_source
+from ms_lr_callbacks.optimizers.table import RateTable
+
+
+class RatePlace(Place):
+    """The learning rate: one scalar Parameter, one for each group, or computed by MindSpore."""
+
+    def __init__(self, updater: Any, groups: Sequence[Group], refusal: Optional[str] = None) -> None:
+        """`updater`: the optimizer that applies the rate."""
+        super().__init__("lr", refusal)
+        self._updater = updater
+        self._groups = groups
+        self._table: Optional[RateTable] = None
+        self._known: dict[int, tuple[Any, Rate]] = {}
+
+    def forms(self) -> list[Rate]:
+        return [self._form(self._held(group)) for group in self._groups]
+
+    def bases(self) -> list[Optional[float]]:
+        parameters = [form.parameter for form in self.forms()]
+        return [read_number(parameter) if group.base_lr is None and parameter is not None else group.base_lr
+                for group, parameter in zip(self._groups, parameters)]
+
+    def drive(self, streams: Streams, rows: int, network: Any) -> Driver:
+        forms = self.forms()
+        self._check_static(forms, streams)
+        driven = [form for form, stream in zip(forms, streams) if stream is not None]
+        separate = _share_but_differ(forms, streams)
+        must = [reason for reason, applies in (
+            ("groups that share one learning rate get different schedules", separate),
+            ("static and dynamic rates are mixed, which MindSpore rounds",
+             any(isinstance(form, ConvertedRate) for form in driven)),
+            (f"the values of {rows} updates are to be handed over at once", rows > 1)) if applies]
+        several = len({id(form.parameter) for form in driven}) > 1
+        refusal = self._why_no_table(separate or several, rows)
+        if must and refusal is not None:
+            raise ValueError(
+                f"{type(self._updater).__name__} cannot read its learning rate from a table, because {refusal}; but "
+                f"{' and '.join(must)}. Give each group its own lr= in the optimizer's constructor, all of them "
+                f"numbers, and use lookahead=1.")
+        if not must and (not several or refusal is not None):
+            return HeldDriver([form.parameter if stream is not None else None
+                               for form, stream in zip(forms, streams)], Writer(network, self._updater))
+        flags = tuple(stream is not None for stream in streams)
+        if self._table is None or self._table.driven != flags or self._table.rows != rows:
+            self._table = RateTable(self._updater, self._groups, flags, rows)
+        self._table.attach(network)
+        return TableDriver(self._table, lambda: int(read_number(self._updater.global_step)))
+
+    def _held(self, group: Group) -> Any:
+        if not isinstance(self._updater, nn.Optimizer):
+            return self._updater.param_groups[group.index]["lr"]
+        held = self._updater.learning_rate
+        return held[group.positions[0]] if self._updater.is_group_lr else held
+
+    def _form(self, held: Any) -> Rate:
+        """Return the form of a held rate, always the same object for the same rate."""
+        known = self._known.get(id(held))
+        if known is None or known[0] is not held:
+            known = self._known[id(held)] = (held, rate_form(held))
+        return known[1]
+
+    def _check_static(self, forms: Sequence[Rate], streams: Streams) -> None:
+        for index, (form, stream) in enumerate(zip(forms, streams)):
+            if stream is not None and form.parameter is None:
+                which = f"group {index}" if len(forms) > 1 else f"this {type(self._updater).__name__}"
+                raise ValueError(
+                    f"LRScheduler drives static learning rates, but {which} was built with {form.description}; pass "
+                    f"a float, or drop LRScheduler for that group (None).")
+
+    def _why_no_table(self, separate: bool, rows: int) -> Optional[str]:
+        """Return why the rate cannot be read from a table, or None if it can.
+
+        `separate`: whether groups that MindSpore gives one common rate must get their own.
+        """
+        updater = self._updater
+        if not isinstance(updater, nn.Optimizer):
+            return "it is not an mindspore.nn optimizer"
+        if type(updater).get_lr is not nn.Optimizer.get_lr:
+            return "it has a get_lr() of its own"
+        if not has_source(updater):
+            return "its source, which tells how it reads the rate, cannot be seen"
+        source = own_source(updater)
+        if "self.learning_rate" in source:
+            return "it reads self.learning_rate itself instead of calling get_lr()"
+        if rows > 1 and "global_step" not in source:
+            return "it never advances global_step, which tells one row of a table from the next"
+        if separate and "is_group_lr" not in source:
+            return "it applies one learning rate to all groups"
+        return None
+
+
+def _share_but_differ(forms: Sequence[Rate], streams: Streams) -> bool:
+    """Return whether groups with one common Parameter are to be driven differently."""
+    by_parameter: dict[int, set[Optional[int]]] = {}
+    for form, stream in zip(forms, streams):
+        if form.parameter is not None:
+            by_parameter.setdefault(id(form.parameter), set()).add(stream)
+    return any(len(each) > 1 for each in by_parameter.values())
