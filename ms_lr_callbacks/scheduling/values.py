@@ -1,0 +1,181 @@
+"""The values that schedules give to the groups of an optimizer, checked."""
+from __future__ import annotations
+
+import contextlib
+import math
+import numbers
+from dataclasses import dataclass
+from typing import Any, Callable, Optional, Sequence, Union
+
+import numpy as np
+
+from ms_lr_callbacks._arrays import Float64Array
+from ms_lr_callbacks.schedules.base import Schedule
+
+# From here on a number rounds to infinity as a float32.
+_OVERFLOW = 2.0 ** 128 - 2.0 ** 103
+
+# Up to this many different streams are computed number by number, which gives what the user gets from
+# schedule(t, base) to the last digit. NumPy's cosine of an array may round another way.
+_FEW = 8
+
+ScheduleLike = Union[Schedule, Callable[[int, float], float]]
+Schedules = Union[ScheduleLike, Sequence[Optional[ScheduleLike]]]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Which values of a hyperparameter are valid.
+
+    Attributes:
+        what: its name in messages: ``learning rate``.
+        low: the lowest valid value.
+        below: every valid value lies below this one.
+        low_is_valid: whether `low` itself is valid.
+    """
+
+    what: str
+    low: float = 0.0
+    below: float = math.inf
+    low_is_valid: bool = True
+
+    def allow(self, value: float) -> bool:
+        """Return whether `value`, as a float32, is valid."""
+        return (self.low <= value if self.low_is_valid else self.low < value) and value < min(self.below, _OVERFLOW)
+
+    def __str__(self) -> str:
+        above = f"{'>=' if self.low_is_valid else '>'} {self.low:g}"
+        return f"a finite float32 {above}" if math.isinf(self.below) else f"{above} and < {self.below:g}"
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One schedule with one base value, and the groups that get its values."""
+
+    schedule: ScheduleLike
+    base: float
+    groups: tuple[int, ...]
+
+
+class GroupValues:
+    """Computes what each group gets at given t."""
+
+    def __init__(self, schedules: Sequence[Optional[ScheduleLike]], bases: Sequence[Optional[float]],
+                 limits: Limits) -> None:
+        """`schedules` and `bases`: one for each group; None leaves a group alone."""
+        self._limits = limits
+        self._groups = len(schedules)
+        self._streams = _streams(schedules, bases)
+        self._as_arrays = len(self._streams) > _FEW
+
+    @property
+    def foreseeable(self) -> bool:
+        """Whether values may be computed long before they are needed.
+
+        A function of the user's is called when its value is due: it may count its calls, or look at
+        something that changes.
+        """
+        return all(isinstance(each.schedule, Schedule) and each.schedule.closed_form for each in self._streams)
+
+    def rows(self, first: int, count: int) -> Float64Array:
+        """Return float64 of shape (count, groups) for t from `first` on, NaN for groups left alone.
+
+        Fewer rows if a value behind the first is not valid: it may never be needed.
+
+        Raises:
+            TypeError: the first value is not a number.
+            ValueError: the first value is not finite or out of range.
+        """
+        rows = np.full((count, self._groups), np.nan)
+        for stream in self._streams:
+            values = self._of_stream(stream, first, len(rows))
+            rows = rows[:len(values)]
+            if len(stream.groups) == self._groups:
+                rows[:] = np.asarray(values)[:, None]
+            else:
+                rows[:, stream.groups] = np.asarray(values)[:, None]
+        return rows
+
+    def _of_stream(self, stream: Stream, first: int, count: int) -> Union[Sequence[float], Float64Array]:
+        if count > 1 and self._as_arrays and isinstance(stream.schedule, Schedule):
+            # If it refuses one t, find out below which: the ones before it are good.
+            with contextlib.suppress(Exception):
+                block = stream.schedule(np.arange(first, first + count), stream.base)
+                if self._limits.allow(float(block.min())) and self._limits.allow(float(block.max())):
+                    return block
+        values: list[float] = []
+        for t in range(first, first + count):
+            try:
+                values.append(self._valid(stream.schedule(t, stream.base), stream, t))
+            except Exception:
+                if not values:
+                    raise
+                break
+        return values
+
+    def _valid(self, value: Any, stream: Stream, t: int) -> float:
+        """Return the value of a schedule at `t`, checked."""
+        if type(value) is not float:
+            value = self._as_float(value, stream, t)
+        if not self._limits.allow(value):
+            raise ValueError(
+                f"{_name(stream.schedule)} gives {value!r} for group {stream.groups[0]} at t={t} with base "
+                f"{stream.base:g}, but a {self._limits.what} must be {self._limits}. Change the schedule so that it "
+                f"stays in this range.")
+        return float(value)
+
+    def _as_float(self, value: Any, stream: Stream, t: int) -> float:
+        if isinstance(value, np.ndarray) and value.ndim == 0:
+            value = value[()]
+        if isinstance(value, numbers.Real) and not isinstance(value, bool):
+            return float(value)
+        raise TypeError(f"{_name(stream.schedule)} returns a {type(value).__name__} at t={t}, but a schedule must "
+                        f"return a float: f(t, base) -> float.")
+
+
+def check_schedules(schedule: Any, callback: str) -> None:
+    """Check the argument `schedule` of a callback.
+
+    Raises:
+        TypeError: it is neither a schedule, nor a callable, nor a list of these and None.
+        ValueError: it is a list without any schedule.
+    """
+    several = isinstance(schedule, (list, tuple))
+    for each in schedule if several else [schedule]:
+        if isinstance(each, type):
+            raise TypeError(f"{callback} got the class {each.__name__}; write {each.__name__}(...) with its arguments.")
+        if not callable(each) and not (several and each is None):
+            raise TypeError(f"{callback} takes a schedule, a callable f(t, base) -> float, or a list with one of these "
+                            f"or None for each group, but got {type(each).__name__} {each!r}.")
+    if several and all(each is None for each in schedule):
+        raise ValueError(f"{callback} got {list(schedule)!r}, which drives no group; give at least one schedule.")
+
+
+def schedule_of_each_group(schedule: Schedules, groups: int, callback: str) -> list[Optional[ScheduleLike]]:
+    """Spread `schedule` over the groups of an optimizer.
+
+    Raises:
+        ValueError: a list has not as many entries as the optimizer has groups.
+    """
+    if not isinstance(schedule, (list, tuple)):
+        return [schedule] * groups  # type: ignore[list-item]
+    if len(schedule) != groups:
+        raise ValueError(f"{callback} got {len(schedule)} schedules, but the optimizer has {groups} parameter "
+                         f"group{'s' * (groups != 1)}. Give one schedule for each group, in the order of the groups, "
+                         f"None for a group to be left alone; or a single schedule for all.")
+    return list(schedule)
+
+
+def _streams(schedules: Sequence[Optional[ScheduleLike]], bases: Sequence[Optional[float]]) -> list[Stream]:
+    members: dict[tuple[int, float], list[int]] = {}
+    for group, (schedule, base) in enumerate(zip(schedules, bases)):
+        if schedule is not None:
+            members.setdefault((id(schedule), 0.0 if base is None else base), []).append(group)
+    return [Stream(schedules[groups[0]], base, tuple(groups))  # type: ignore[arg-type]
+            for (_, base), groups in members.items()]
+
+
+def _name(schedule: Any) -> str:
+    if isinstance(schedule, Schedule):
+        return type(schedule).__name__
+    return str(getattr(schedule, "__name__", type(schedule).__name__))
