@@ -43,9 +43,10 @@ class Replacement:
 
     def detach(self) -> None:
         """Put the optimizer's own attributes back; graphs that were compiled keep the new ones."""
+        # Before the new cells leave: `attach` looks for the graphs of exactly the same cells.
+        self._graphs = _graphs_of(self._network, self._owner)
         for name, value in self.own.items():
             self._set(name, value)
-        self._graphs = _graphs_of(self._network, self._owner)
 
     def _get(self, name: str) -> Any:
         return getattr(self._owner, name)

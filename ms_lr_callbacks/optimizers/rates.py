@@ -6,6 +6,7 @@ evaluated on a private copy, so that nothing of the training changes, whatever t
 """
 from __future__ import annotations
 
+import contextlib
 import copy
 import warnings
 from abc import ABC, abstractmethod
@@ -14,6 +15,7 @@ from typing import Any, Optional
 import numpy as np
 from mindspore import Parameter, Tensor, nn
 from mindspore import dtype as mstype
+from mindspore.common.api import _pynative_executor
 
 from ms_lr_callbacks._arrays import Float32Array, IntArray
 from ms_lr_callbacks.optimizers.constructor import plain_number
@@ -149,6 +151,7 @@ class ComputedRate(Rate):
             # Always one length: for each new one MindSpore compiles the cell again, for 0.1 s.
             blocks = [_evaluate(cell, np.pad(part, (0, _BLOCK - len(part)), mode="edge")) for part in parts]
         except Exception:  # a cell written for one step may fail in any way on more
+            _drop_late_errors()
             return None
         if any(block.shape != (_BLOCK,) for block in blocks):
             return None
@@ -160,6 +163,12 @@ class ComputedRate(Rate):
 def _evaluate(cell: Any, steps: IntArray) -> Float32Array:
     settle_numpy()
     return np.asarray(cell(Tensor(steps, mstype.int32)).asnumpy(), np.float32)
+
+
+def _drop_late_errors() -> None:
+    """Wait for the eager operations in flight; in PYNATIVE_MODE one that failed may report it once more."""
+    with contextlib.suppress(Exception):
+        _pynative_executor.sync()
 
 
 def rate_form(held: Any) -> Rate:
