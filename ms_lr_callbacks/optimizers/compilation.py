@@ -6,15 +6,14 @@ of creation therefore makes the next call compile what the cell holds now. MindS
 """
 from __future__ import annotations
 
-import importlib
 import itertools
 import time
 from typing import Any, Mapping, Optional
 
 from mindspore import Parameter, ParameterTuple, Tensor, nn
 
-# Where MindSpore keeps the keys of the graphs that ``@jit`` compiled: 2.8 and later, 2.7.
-_JIT_MODULES = ("mindspore.graph.api", "mindspore.common.api")
+from ms_lr_callbacks.optimizers.internals import jit_graph_keys
+
 _NUMBERS = itertools.count()
 
 
@@ -117,21 +116,10 @@ def _compile_anew(network: Any, owner: Any) -> None:
 
 def _graphs_of(network: Any, owner: Any) -> Optional[frozenset[str]]:
     """Return the keys of all graphs compiled for these cells; None if MindSpore does not tell."""
-    jit = _jit_keys()
+    jit = jit_graph_keys()
     if jit is None:
         return None
     cells = _cells(network, owner)
     marks = tuple(f".{id(cell)}." for cell in cells)
     keys = {key for cell in cells for key in cell.compile_cache}
     return frozenset(keys | {key for key in jit if any(mark in key for mark in marks)})
-
-
-def _jit_keys() -> Optional[set[str]]:
-    for name in _JIT_MODULES:
-        try:
-            keys: Optional[set[str]] = getattr(importlib.import_module(name), "ms_compile_cache", None)
-        except ImportError:
-            continue
-        if keys is not None:
-            return keys
-    return None

@@ -15,10 +15,10 @@ from typing import Any, Optional
 import numpy as np
 from mindspore import Parameter, Tensor, nn
 from mindspore import dtype as mstype
-from mindspore.common.api import _pynative_executor
 
 from ms_lr_callbacks._arrays import Float32Array, IntArray
 from ms_lr_callbacks.optimizers.constructor import plain_number
+from ms_lr_callbacks.optimizers.internals import wait_for_eager_operations
 from ms_lr_callbacks.optimizers.numpy2 import settle_numpy
 from ms_lr_callbacks.optimizers.parameters import read, read_number
 
@@ -168,7 +168,7 @@ def _evaluate(cell: Any, steps: IntArray) -> Float32Array:
 def _drop_late_errors() -> None:
     """Wait for the eager operations in flight; in PYNATIVE_MODE one that failed may report it once more."""
     with contextlib.suppress(Exception):
-        _pynative_executor.sync()
+        wait_for_eager_operations()
 
 
 def rate_form(held: Any) -> Rate:

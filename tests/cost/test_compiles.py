@@ -10,7 +10,7 @@ from training import Regression, dataset, model
 
 from ms_lr_callbacks import HyperparameterScheduler, LRMonitor, LRScheduler, WeightDecayScheduler
 from ms_lr_callbacks import schedules as S
-from ms_lr_callbacks.optimizers import compilation
+from ms_lr_callbacks.optimizers.internals import jit_graph_keys
 
 CHANGING = S.ExponentialLR(0.9)
 
@@ -24,7 +24,7 @@ class Graphs(Callback):  # type: ignore[misc]
 
     def on_train_step_end(self, run_context: Any) -> None:
         cells = [cell for _, cell in run_context.original_args().train_network.cells_and_names()]
-        jit = compilation._jit_keys()
+        jit = jit_graph_keys()
         assert jit is not None
         self.seen.append(len(jit) + sum(len(cell.compile_cache) for cell in cells))
 
@@ -48,7 +48,7 @@ def test_as_many_compiles_as_without_callbacks(mode: str) -> None:
     counts = []
     for callbacks in ([], [LRScheduler(CHANGING), LRMonitor()]):
         network = Regression()
-        before = len(compilation._jit_keys() or ())
+        before = len(jit_graph_keys() or ())
         graphs = Graphs()
         model(network, momentum(network, True)).train(1, dataset(3), [*callbacks, graphs])
         counts.append(graphs.seen[-1] - before)
