@@ -16,6 +16,7 @@ from training import ConstantGradient, Regression, assert_same_weights, dataset,
 from ms_lr_callbacks import HyperparameterScheduler, LRScheduler, WeightDecayScheduler, hyperparameters, one_cycle
 from ms_lr_callbacks import schedules as S
 from ms_lr_callbacks.optimizers import find_optimizer
+from ms_lr_callbacks.optimizers.internals import jit_graph_keys
 
 HALF = np.float32(0.5)
 
@@ -162,6 +163,29 @@ class TestRuns:
             trained.train(1, dataset(2), callbacks=[callback, recorder])
             stamps.append((optimizer.create_time, trained.train_network.create_time))
         np.testing.assert_array_equal(np.array(recorder.seen)[:, 0], [0.125, 0.25, 0.375, 0.5, 0.625, 0.75])
+        assert len(set(stamps)) == 1
+
+    def test_a_stale_graph_under_the_identity_of_a_new_cell_compiles_nothing_again(self, mode: str) -> None:
+        # Python gives the address of a cell that is gone to a new one; MindSpore's keys hold addresses.
+        network = NoGradient()
+        optimizer = nn.SGD(network.trainable_params(), 1.0)
+        trained = model(network, optimizer)
+        callback = WeightDecayScheduler(_eighths)
+        keys = jit_graph_keys()
+        assert keys is not None
+
+        class OldKeys(Callback):  # type: ignore[misc]
+            def on_train_begin(self, run_context: Any) -> None:
+                keys.update(f"stale.{id(cell)}." for _, cell in optimizer.cells_and_names())
+
+        before = set(keys)
+        stamps = []
+        for _ in range(2):
+            trained.train(1, dataset(2), callbacks=[callback, OldKeys()])
+            stamps.append((optimizer.create_time, trained.train_network.create_time))
+        stale = {key for key in keys if key.startswith("stale.")} - before
+        keys.difference_update(stale)
+        assert len(stale) > 1, "the optimizer had a cell of ours"
         assert len(set(stamps)) == 1
 
     def test_another_model_around_the_same_optimizer_between_two_trainings(self, mode: str) -> None:
