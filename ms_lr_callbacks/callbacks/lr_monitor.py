@@ -137,13 +137,18 @@ class LRMonitor(Callback):
 
     def on_train_step_begin(self, run_context: Any) -> None:
         """Read what only the device knows and the coming update will use."""
-        if self._now.asks_before:
-            self._now.before_step(run_context.original_args())
+        recording = self._recording
+        assert recording is not None, "on_train_begin comes first"
+        if recording.asks_before:
+            recording.before_step(run_context.original_args())
 
     def on_train_step_end(self, run_context: Any) -> None:
         """Note what the updates of this step used."""
-        self._now.after_step(run_context.original_args())
-        self._settle_in_time()
+        recording = self._recording
+        assert recording is not None, "on_train_begin comes first"
+        recording.after_step(run_context.original_args())
+        if self._writing or recording.full:
+            self._settle_in_time()
 
     def on_train_epoch_end(self, run_context: Any) -> None:
         """Note the last update of the epoch, if epochs are what is logged."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import logging
 import math
+import time
 from typing import Any, Sequence
 
 import numpy as np
@@ -18,45 +19,44 @@ CAPACITY = 1024
 class LoggedSteps:
     """Up to `CAPACITY` updates: what they used, and their losses as they came from the device."""
 
-    def __init__(self, columns: int) -> None:
-        self._updates: IntArray = np.empty(CAPACITY, np.int64)
-        self._times = np.empty(CAPACITY, np.float64)
-        self._rows: Float32Array = np.empty((CAPACITY, columns), np.float32)
+    def __init__(self, row: Float32Array) -> None:
+        """`row`: what an update used, where nothing else is filled in for it."""
+        self._updates: list[int] = []
+        self._times: list[float] = []
+        self._rows: Float32Array = np.tile(row, (CAPACITY, 1))
         self._losses: list[tuple[int, Any]] = []
-        self._length = 0
 
     def __len__(self) -> int:
-        return self._length
+        return len(self._updates)
 
     @property
     def full(self) -> bool:
         """Whether nothing more can be added."""
-        return self._length == CAPACITY
+        return len(self._updates) == CAPACITY
 
     @property
     def updates(self) -> IntArray:
         """The numbers, from 0, of the updates."""
-        return self._updates[:self._length]
+        return np.array(self._updates, np.int64)
 
     @property
     def rows(self) -> Float32Array:
         """What they used, one row for each."""
-        return self._rows[:self._length]
+        return self._rows[:len(self._updates)]
 
     def next_row(self) -> Float32Array:
-        """Return the row to fill in for the update that is added next."""
-        row: Float32Array = self._rows[self._length]
+        """Return the row of the update that is added next, to fill it in."""
+        row: Float32Array = self._rows[len(self._updates)]
         return row
 
-    def add(self, update: int, time: float) -> None:
-        """Add an update whose row has been filled in."""
-        self._updates[self._length] = update
-        self._times[self._length] = time
-        self._length += 1
+    def add(self, update: int) -> None:
+        """Add an update that was done just now."""
+        self._updates.append(update)
+        self._times.append(time.time())
 
     def add_loss(self, loss: Any) -> None:
         """Add the loss, not fetched, of the update added last."""
-        self._losses.append((self._length - 1, loss))
+        self._losses.append((len(self._updates) - 1, loss))
 
     def fetch_losses(self, dying: bool) -> None:
         """Turn the losses into numbers; waits for the device.
@@ -81,8 +81,8 @@ class LoggedSteps:
 
     def scalars(self, tags: Sequence[str]) -> list[Scalars]:
         """Return everything as points for a writer."""
-        points = [Scalars(update + 1, dict(zip(tags, row)), time)
-                  for update, row, time in zip(self.updates.tolist(), self.rows.tolist(), self._times.tolist())]
+        points = [Scalars(update + 1, dict(zip(tags, row)), done_at)
+                  for update, row, done_at in zip(self._updates, self.rows.tolist(), self._times)]
         for index, loss in self._losses:
             points[index].values["loss"] = loss  # type: ignore[index]
         return points

@@ -34,6 +34,8 @@ class UsedValues:
     Attributes:
         columns: the name and group of each number in a row.
         asks_before: whether `before` has to be called before a step whose values are wanted.
+        held: a row with what is read from the device; NaN where the value comes from elsewhere.
+        changes: whether `after` has to be called; else `held` is right for every update.
     """
 
     def __init__(self, run: TrainingRun, writers_are_known: bool) -> None:
@@ -47,23 +49,24 @@ class UsedValues:
         self._driven: list[tuple[Driver, slice, Any]] = []
         self._read_before: list[tuple[Rate, list[int]]] = []
         self._computed: list[tuple[Rate, list[int]]] = []
-        self._held = np.full(len(self.columns), np.nan, np.float32)
+        self.held: Float32Array = np.full(len(self.columns), np.nan, np.float32)
         for index, name in enumerate(names):
             self._sort(run, name, slice(index * groups, (index + 1) * groups))
         counted = any(form.parameter is None and not isinstance(form, ConstantRate)
                       for form, _ in self._computed + self._read_before)
         self._positions = _Positions(run) if counted else None
         self.asks_before = bool(self._read_before)
+        self.changes = bool(self._driven or self._read_before)
 
     def before(self, update: int) -> None:
         """Read what can only be read before the update number `update`, from 0, is done."""
         position = self._positions_of(np.array([update]))
         for form, columns in self._read_before:
-            self._held[columns] = form.values(position)[0]
+            self.held[columns] = form.values(position)[0]
 
     def after(self, update: int, row: Float32Array) -> None:
         """Put what `update`, just done, used into `row`; the rest is for `complete` to fill in."""
-        row[:] = self._held
+        row[:] = self.held
         for driver, part, which in self._driven:
             used = driver.used_by(update)
             if used is None:
@@ -109,7 +112,7 @@ class UsedValues:
             if not form.reads_device or isinstance(form, ListRate):
                 self._computed.append((form, columns))
             elif self._writers_are_known and form.description == HeldRate.description:
-                self._held[columns] = form.values(np.zeros(1, np.int64))[0]
+                self.held[columns] = form.values(np.zeros(1, np.int64))[0]
             else:
                 self._read_before.append((form, columns))
 

@@ -9,7 +9,6 @@ The timeline of a step; u is the number of updates done::
 """
 from __future__ import annotations
 
-import time
 from typing import Any, Callable, Optional, Sequence
 
 import numpy as np
@@ -50,7 +49,7 @@ class Recording:
         self._hand_on = hand_on
         self._one_per_call = updates_at_each_call(cb_params.train_network)
         self._writers_are_known = only_known_code_runs(cb_params)
-        self._steps = LoggedSteps(0)
+        self._steps = LoggedSteps(np.empty(0, np.float32))
         self._used: Optional[UsedValues] = None
         self._knows_counter = False
         self._seen = 0  # updates done when this looked last
@@ -91,8 +90,7 @@ class Recording:
             return
         for update in range(first, seen):
             if (update + 1) % self._every == 0:
-                self._used.after(update, self._next_row())
-                self._steps.add(update, time.time())
+                self._note(update)
         if seen % self._every == 0:
             self._steps.add_loss(loss_of(cb_params["net_outputs"]))
 
@@ -100,7 +98,7 @@ class Recording:
         """Note the last update of the epoch, if epochs are what is logged."""
         if not self._every and self._last_known == self._seen > self._noted:
             self._next_row()[:] = self._last_row
-            self._steps.add(self._seen - 1, time.time())
+            self._steps.add(self._seen - 1)
             self._noted = self._seen
             self._steps.add_loss(loss_of(cb_params.net_outputs))
 
@@ -114,7 +112,7 @@ class Recording:
         if not len(steps):
             return None
         assert self._used is not None
-        self._steps = LoggedSteps(len(self.tags))
+        self._steps = LoggedSteps(self._used.held)
         self._used.complete(steps.updates, steps.rows)
         steps.fetch_losses(dying)
         return steps
@@ -126,8 +124,8 @@ class Recording:
         self._seen = self._noted = self.run.updates_done
         self.tags = [name if self._groups is None else f"{name}/{self._groups[group]}"
                      for name, group in self._used.columns]
-        self._last_row = np.empty(len(self.tags), np.float32)
-        self._steps = LoggedSteps(len(self.tags))
+        self._last_row = self._used.held.copy()
+        self._steps = LoggedSteps(self._used.held)
 
     def _may_be_logged(self, cb_params: Any) -> bool:
         """Return whether an update that the coming step does may have to be logged."""
@@ -136,6 +134,15 @@ class Recording:
         if self._every:
             return (self._seen + updates_per_call(cb_params)) // self._every > self._seen // self._every
         return int(cb_params.cur_step_num) % int(cb_params.batch_num) == 0
+
+    def _note(self, update: int) -> None:
+        """Note what `update`, just done, used."""
+        assert self._used is not None
+        if self._steps.full:
+            self._hand_on()
+        if self._used.changes:
+            self._used.after(update, self._steps.next_row())
+        self._steps.add(update)
 
     def _next_row(self) -> Float32Array:
         if self._steps.full:
