@@ -147,7 +147,7 @@ class LRMonitor(Callback):
         recording = self._recording
         assert recording is not None, "on_train_begin comes first"
         recording.after_step(run_context.original_args())
-        if self._writing or recording.full:
+        if self._writing:  # without writers the recording says itself when it is full
             self._settle_in_time()
 
     def on_train_epoch_end(self, run_context: Any) -> None:

@@ -14,6 +14,8 @@ from ms_lr_callbacks.writers.base import Scalars
 
 _LOGGER = logging.getLogger("ms_lr_callbacks")
 CAPACITY = 1024
+# Stands where an update has no loss of its own: the call of the train network did more updates after it.
+NO_LOSS = object()
 
 
 class LoggedSteps:
@@ -24,7 +26,8 @@ class LoggedSteps:
         self._updates: list[int] = []
         self._times: list[float] = []
         self._rows: Float32Array = np.tile(row, (CAPACITY, 1))
-        self._losses: list[tuple[int, Any]] = []
+        self._kept: list[Any] = []
+        self._losses: list[tuple[int, float]] = []
 
     def __len__(self) -> int:
         return len(self._updates)
@@ -49,14 +52,11 @@ class LoggedSteps:
         row: Float32Array = self._rows[len(self._updates)]
         return row
 
-    def add(self, update: int) -> None:
-        """Add an update that was done just now."""
+    def add(self, update: int, loss: Any) -> None:
+        """Add update number `update`, done just now, with its loss, not fetched, or `NO_LOSS`."""
         self._updates.append(update)
         self._times.append(time.time())
-
-    def add_loss(self, loss: Any) -> None:
-        """Add the loss, not fetched, of the update added last."""
-        self._losses.append((len(self._updates) - 1, loss))
+        self._kept.append(loss)
 
     def fetch_losses(self, dying: bool) -> None:
         """Turn the losses into numbers; waits for the device.
@@ -64,15 +64,17 @@ class LoggedSteps:
         Args:
             dying: whether the training has failed; then a loss that cannot be had becomes NaN.
         """
-        fetched: list[tuple[int, Any]] = []
-        for index, loss in self._losses:
+        for index, loss in enumerate(self._kept):
+            if loss is NO_LOSS:
+                continue
             try:
-                fetched.append((index, fetch(loss)))
+                number = fetch(loss)
             except Exception:
                 if not dying:
                     raise
-                fetched.append((index, math.nan))
-        self._losses = fetched
+                number = math.nan
+            self._losses.append((index, number))
+        self._kept.clear()
 
     def losses(self) -> tuple[IntArray, Any]:
         """Return the steps (updates done) that have a loss, and the losses as a column."""

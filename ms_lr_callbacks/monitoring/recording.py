@@ -14,7 +14,7 @@ from typing import Any, Callable, Optional, Sequence
 import numpy as np
 
 from ms_lr_callbacks._arrays import Float32Array
-from ms_lr_callbacks.monitoring.logged_steps import LoggedSteps
+from ms_lr_callbacks.monitoring.logged_steps import NO_LOSS, LoggedSteps
 from ms_lr_callbacks.training.losses import loss_of
 from ms_lr_callbacks.monitoring.observed import UsedValues
 from ms_lr_callbacks.training.run import TrainingRun, updates_per_call
@@ -90,17 +90,15 @@ class Recording:
             return
         for update in range(first, seen):
             if (update + 1) % self._every == 0:
-                self._note(update)
-        if seen % self._every == 0:
-            self._steps.add_loss(loss_of(cb_params["net_outputs"]))
+                # A dict; its attributes are slower by far.
+                self._note(update, loss_of(cb_params["net_outputs"]) if update + 1 == seen else NO_LOSS)
 
     def after_epoch(self, cb_params: Any) -> None:
         """Note the last update of the epoch, if epochs are what is logged."""
         if not self._every and self._last_known == self._seen > self._noted:
             self._next_row()[:] = self._last_row
-            self._steps.add(self._seen - 1)
+            self._steps.add(self._seen - 1, loss_of(cb_params.net_outputs))
             self._noted = self._seen
-            self._steps.add_loss(loss_of(cb_params.net_outputs))
 
     def take(self, dying: bool = False) -> Optional[LoggedSteps]:
         """Return, complete, what was noted since the last time; None if nothing was.
@@ -135,14 +133,14 @@ class Recording:
             return (self._seen + updates_per_call(cb_params)) // self._every > self._seen // self._every
         return int(cb_params.cur_step_num) % int(cb_params.batch_num) == 0
 
-    def _note(self, update: int) -> None:
-        """Note what `update`, just done, used."""
+    def _note(self, update: int, loss: Any) -> None:
+        """Note what `update`, just done, used, and its loss."""
         assert self._used is not None
         if self._steps.full:
             self._hand_on()
         if self._used.changes:
             self._used.after(update, self._steps.next_row())
-        self._steps.add(update)
+        self._steps.add(update, loss)
 
     def _next_row(self) -> Float32Array:
         if self._steps.full:
