@@ -19,6 +19,9 @@ from ms_lr_callbacks.optimizers.compilation import Replacement
 from ms_lr_callbacks.optimizers.parameters import Writer
 from ms_lr_callbacks.optimizers.table import Table
 
+# For each group which column of the values is its own, None for a group that is left alone.
+Columns = Sequence[Optional[int]]
+
 
 @dataclass(frozen=True)
 class _Window:
@@ -26,7 +29,7 @@ class _Window:
 
     Attributes:
         first: number of the first of these updates.
-        values: float64 of shape (updates, groups), as the user thinks of them.
+        values: float64 of shape (updates, columns), as the user thinks of them.
         kept: the same as the optimizer keeps them.
         changes: the rows, in order, whose `kept` differs from that of the row before.
     """
@@ -40,15 +43,23 @@ class _Window:
 class Driver(ABC):
     """Sets one hyperparameter of every group that it drives.
 
+    Groups that always have the same value share one column of all values.
+
     Attributes:
+        columns: for each group its column, None where the group is not driven.
         rows: for how many updates the device is handed values at once.
         due: the first update for which the device has not got its values yet.
     """
 
     rows = 1
 
-    def __init__(self, factor: float = 1.0) -> None:
+    def __init__(self, columns: Columns, factor: float = 1.0) -> None:
         """`factor`: what the optimizer multiplies the user's value by before it keeps it."""
+        self.columns = tuple(columns)
+        # Of each group in a row with a NaN behind it; None where that is the row itself.
+        width = len({each for each in columns if each is not None})
+        self._places = None if self.columns == tuple(range(width)) else np.array(
+            [width if each is None else each for each in columns])
         self._factor = factor
         self.due = 0
         # Two windows: the one in use, and the one before it, which a reader that comes after the
@@ -62,8 +73,8 @@ class Driver(ABC):
 
         Args:
             first_update: number, from 0, of the next update.
-            values: of shape (updates, groups), never changed later; the last row holds until the next
-                write. The columns of groups that are not driven are NaN.
+            values: of shape (updates, columns), never changed later; the last row holds until the next
+                write.
         """
         kept = self._kept(values)
         bits = kept.view(np.int32)  # in which NaN equals NaN
@@ -85,8 +96,12 @@ class Driver(ABC):
     def used_by(self, update: int) -> Optional[Float64Array]:
         """Return the values, one for each group, of an update that was just done or comes next.
 
-        None if that update lies before the first value written.
+        NaN for groups that are not driven. None if that update lies before the first value written.
         """
+        used = self._row(update)
+        return None if used is None else self._of_groups(used)
+
+    def _row(self, update: int) -> Optional[Float64Array]:
         for window in reversed(self._windows):
             row = update - window.first
             if row >= 0:
@@ -112,6 +127,10 @@ class Driver(ABC):
     def _hand_over(self, first_update: int, kept: Float32Array) -> None:
         """Write to the device what the optimizer keeps: `rows` rows, or fewer at the end."""
 
+    def _of_groups(self, row: Any) -> Any:
+        """Return the value of each group from the value of each column."""
+        return row if self._places is None else np.append(row, np.array(np.nan, row.dtype))[self._places]
+
     def _kept(self, values: Float64Array) -> Float32Array:
         # The product is rounded once, as MindSpore does it in the constructor.
         return np.asarray(values * self._factor if self._factor != 1.0 else values, np.float32)
@@ -120,20 +139,22 @@ class Driver(ABC):
 class HeldDriver(Driver):
     """Writes scalar Parameters, those whose value changed."""
 
-    def __init__(self, parameters: Sequence[Optional[Any]], write: Writer, factor: float = 1.0,
-                 replacement: Optional[Replacement] = None,
+    def __init__(self, columns: Columns, parameters: Sequence[Any], write: Writer,
+                 factor: float = 1.0, replacement: Optional[Replacement] = None,
                  on_release: Callable[[Float32Array], None] = lambda values: None) -> None:
         """Drive the Parameters of the groups.
 
         Args:
-            parameters: one for each group, None where the group is not driven.
+            columns: see `Driver`.
+            parameters: one for each group; those of groups that are not driven are left alone.
             write: writes them in this training.
             factor: see `Driver`.
             replacement: what put the Parameters in place of constants, if they were not there.
             on_release: told the kept values of all groups before the replacement is undone.
         """
-        super().__init__(factor)
-        self._columns = [(column, parameter, parameter.shape) for column, parameter in _first_columns(parameters)]
+        super().__init__(columns, factor)
+        self._parameters = [(column, parameter, parameter.shape)
+                            for column, parameter in _once_each(self.columns, parameters)]
         self._held: list[float] = [np.nan] * len(parameters)
         self._replacement = replacement
         self._on_release = on_release
@@ -141,7 +162,7 @@ class HeldDriver(Driver):
 
     def _hand_over(self, first_update: int, kept: Float32Array) -> None:
         row = kept[0].tolist()
-        for column, parameter, shape in self._columns:
+        for column, parameter, shape in self._parameters:
             if row[column] != self._held[column]:
                 self._write(parameter, np.full(shape, row[column], np.float32))
         self._held = row
@@ -149,7 +170,7 @@ class HeldDriver(Driver):
     def release(self, update: int) -> None:
         if self._replacement is not None:
             if self._windows:
-                self._on_release(np.array(self._held, np.float32))
+                self._on_release(self._of_groups(np.array(self._held, np.float32)))
             self._replacement.detach()
 
 
@@ -158,7 +179,7 @@ class TableDriver(Driver):
 
     def __init__(self, table: Table, read_global_step: Callable[[], int], factor: float = 1.0) -> None:
         """`read_global_step`: asks the optimizer, once, which row its next update reads."""
-        super().__init__(factor)
+        super().__init__(table.columns, factor)
         self.rows = table.rows
         self._table = table
         self._read_global_step = read_global_step
@@ -191,23 +212,29 @@ class TableDriver(Driver):
                 f"next: use lookahead=1, and under dataset sinking interval='epoch' with one sink an epoch.")
 
     def settle(self, update: int) -> None:
-        values = self.used_by(update)
+        values = self._row(update)
         if values is not None:
-            self._table.settle(self._kept(values))
+            self._table.settle(self._of_groups(self._kept(values)))
 
     def release(self, update: int) -> None:
-        values = self.used_by(update)
+        values = self._row(update)
         if values is not None:
             kept = self._kept(values)
-            self._table.settle(kept)
+            self._table.settle(self._of_groups(kept))
             self._table.write(np.repeat(kept[None], self.rows, axis=0))
         self._table.detach()
 
 
-def _first_columns(parameters: Sequence[Optional[Any]]) -> list[tuple[int, Any]]:
-    """Return each Parameter once, with the first group that it belongs to."""
+def columns_of(streams: Sequence[Optional[int]]) -> list[Optional[int]]:
+    """Number the streams in the order in which the groups first have them; None stays None."""
+    numbers: dict[int, int] = {}
+    return [None if stream is None else numbers.setdefault(stream, len(numbers)) for stream in streams]
+
+
+def _once_each(columns: Columns, parameters: Sequence[Any]) -> list[tuple[int, Any]]:
+    """Return each driven Parameter once, with the column of the first group that it belongs to."""
     first: dict[int, tuple[int, Any]] = {}
-    for column, parameter in enumerate(parameters):
-        if parameter is not None:
+    for column, parameter in zip(columns, parameters):
+        if column is not None:
             first.setdefault(id(parameter), (column, parameter))
     return list(first.values())

@@ -14,7 +14,7 @@ import numpy as np
 
 from ms_lr_callbacks._arrays import Float32Array
 from ms_lr_callbacks.optimizers.compilation import GroupReplacement, hidden_parameter
-from ms_lr_callbacks.optimizers.driving import Driver, HeldDriver
+from ms_lr_callbacks.optimizers.driving import Driver, HeldDriver, columns_of
 from ms_lr_callbacks.optimizers.parameters import Writer
 from ms_lr_callbacks.optimizers.places import Place, Streams, refuse_rows
 from ms_lr_callbacks.optimizers.rates import ConstantRate, Rate, rate_form
@@ -68,8 +68,8 @@ class GroupPlace(Place):
                             for index, value in enumerate(self._numbers())]
             self._replacement = GroupReplacement(self._optimizer, {self._key: self._hidden})
         self._replacement.attach(network)
-        return HeldDriver([hidden if stream is not None else None for hidden, stream in zip(self._hidden, streams)],
-                          Writer(network, self._optimizer), replacement=self._replacement, on_release=self._keep)
+        return HeldDriver(columns_of(streams), self._hidden, Writer(network, self._optimizer),
+                          replacement=self._replacement, on_release=self._keep)
 
     def _keep(self, values: Float32Array) -> None:
         """Make the last values the constants that a graph compiled later would use."""

@@ -13,7 +13,7 @@ from mindspore import Parameter, ParameterTuple, Tensor, nn
 
 from ms_lr_callbacks._arrays import Float32Array
 from ms_lr_callbacks.optimizers.compilation import Replacement, hidden_parameter
-from ms_lr_callbacks.optimizers.driving import Driver, HeldDriver, TableDriver
+from ms_lr_callbacks.optimizers.driving import Columns, Driver, HeldDriver, TableDriver, columns_of
 from ms_lr_callbacks.optimizers.groups import Group
 from ms_lr_callbacks.optimizers.parameters import Writer, read, read_number
 from ms_lr_callbacks.optimizers.rates import ConstantRate, Rate, ScaledRate, rate_form
@@ -98,16 +98,17 @@ class ValuePlace(Place):
                 f"between groups: pass one schedule instead of a list.")
         refuse_rows(rows, self._optimizer, f"it reads {self.name} from an attribute")
         write = Writer(network, self._optimizer)
+        columns = columns_of(streams)
         held = getattr(self._optimizer, self._attribute)
         if isinstance(held, Parameter):
-            return HeldDriver([held] * self._groups, write, self._factor)
+            return HeldDriver(columns, [held] * self._groups, write, self._factor)
         if self._hidden is None:
             shape = held.shape if isinstance(held, Tensor) else ()
             self._hidden = hidden_parameter(np.full(shape, self._now(), np.float32), self._attribute)
             self._replacement = Replacement(self._optimizer, {self._attribute: self._hidden})
         assert self._replacement is not None
         self._replacement.attach(network)
-        return HeldDriver([self._hidden] * self._groups, write, self._factor, self._replacement, self._keep)
+        return HeldDriver(columns, [self._hidden] * self._groups, write, self._factor, self._replacement, self._keep)
 
     def _keep(self, values: Float32Array) -> None:
         """Make the last value the constant that a graph compiled later would use."""
@@ -143,9 +144,9 @@ class DecayPlace(Place):
         return [group.base_weight_decay for group in self._groups]
 
     def drive(self, streams: Streams, rows: int, network: Any) -> Driver:
-        driven = [stream is not None for stream in streams]
-        for group, is_driven in zip(self._groups, driven):
-            if is_driven and group.base_weight_decay is None:
+        columns = columns_of(streams)
+        for group, column in zip(self._groups, columns):
+            if column is not None and group.base_weight_decay is None:
                 raise ValueError(f"The weight decay of group {group.index} was given as a cell, which "
                                  f"{type(self._optimizer).__name__} computes itself; pass a float, or leave that group "
                                  f"alone (None).")
@@ -153,9 +154,9 @@ class DecayPlace(Place):
             raise ValueError("The optimizer has one weight decay for all parameters, but the schedules differ.")
         if self._reads_directly():
             refuse_rows(rows, self._optimizer, "it reads self.weight_decay itself")
-            return self._drive_held(driven, network)
-        if self._table is None or self._table.driven != tuple(driven) or self._table.rows != rows:
-            self._table = DecayTable(self._optimizer, self._groups, driven, rows)
+            return self._drive_held(columns, network)
+        if self._table is None or self._table.columns != tuple(columns) or self._table.rows != rows:
+            self._table = DecayTable(self._optimizer, self._groups, columns, rows)
         self._table.attach(network)
         return TableDriver(self._table, lambda: int(read_number(self._updater.global_step)), self._scale)
 
@@ -170,11 +171,11 @@ class DecayPlace(Place):
         held = self._optimizer.weight_decay
         return [held[group.positions[0]] if self._optimizer.is_group else held for group in self._groups]
 
-    def _drive_held(self, driven: Sequence[bool], network: Any) -> Driver:
+    def _drive_held(self, columns: Columns, network: Any) -> Driver:
         if self._hidden is None:
             count = sum(len(group.positions) for group in self._groups)
-            self._hidden = [hidden_parameter(np.zeros((), np.float32), f"weight_decay_{group.index}") if is_driven
-                            else None for group, is_driven in zip(self._groups, driven)]
+            self._hidden = [hidden_parameter(np.zeros((), np.float32), f"weight_decay_{group.index}")
+                            if column is not None else None for group, column in zip(self._groups, columns)]
             new: dict[str, Any] = {"exec_weight_decay": True}
             if not self._optimizer.is_group:
                 new["weight_decay"] = self._hidden[0]
@@ -190,7 +191,8 @@ class DecayPlace(Place):
             self._replacement = Replacement(self._optimizer, new)
         assert self._replacement is not None
         self._replacement.attach(network)
-        return HeldDriver(self._hidden, Writer(network, self._optimizer), self._scale, self._replacement, self._keep)
+        return HeldDriver(columns, self._hidden, Writer(network, self._optimizer), self._scale, self._replacement,
+                          self._keep)
 
     def _keep(self, values: Float32Array) -> None:
         assert self._replacement is not None

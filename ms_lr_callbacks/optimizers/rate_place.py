@@ -5,7 +5,7 @@ from typing import Any, Optional, Sequence
 
 from mindspore import nn
 
-from ms_lr_callbacks.optimizers.driving import Driver, HeldDriver, TableDriver
+from ms_lr_callbacks.optimizers.driving import Driver, HeldDriver, TableDriver, columns_of
 from ms_lr_callbacks.optimizers.groups import Group
 from ms_lr_callbacks.optimizers.parameters import Writer, read_number
 from ms_lr_callbacks.optimizers.places import Place, Streams
@@ -35,6 +35,7 @@ class RatePlace(Place):
 
     def drive(self, streams: Streams, rows: int, network: Any) -> Driver:
         forms = self.forms()
+        columns = columns_of(streams)
         self._check_static(forms, streams)
         driven = [form for form, stream in zip(forms, streams) if stream is not None]
         separate = _share_but_differ(forms, streams)
@@ -51,11 +52,9 @@ class RatePlace(Place):
                 f"{' and '.join(must)}. Give each group its own lr= in the optimizer's constructor, all of them "
                 f"numbers, and use lookahead=1.")
         if not must and (not several or refusal is not None):
-            return HeldDriver([form.parameter if stream is not None else None
-                               for form, stream in zip(forms, streams)], Writer(network, self._updater))
-        flags = tuple(stream is not None for stream in streams)
-        if self._table is None or self._table.driven != flags or self._table.rows != rows:
-            self._table = RateTable(self._updater, self._groups, flags, rows)
+            return HeldDriver(columns, [form.parameter for form in forms], Writer(network, self._updater))
+        if self._table is None or self._table.columns != tuple(columns) or self._table.rows != rows:
+            self._table = RateTable(self._updater, self._groups, columns, rows)
         self._table.attach(network)
         return TableDriver(self._table, lambda: int(read_number(self._updater.global_step)))
 

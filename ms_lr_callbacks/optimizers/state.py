@@ -158,8 +158,11 @@ class _Plan:
         for target, value in self._writes.values():
             write(target, _record(target, value))
         for name, values in self._values.items():
-            driver = self._access.place(name).drive([None if np.isnan(value) else 0 for value in values], 1, None)
-            driver.write(0, np.array([values]))
+            # Groups of one value are one stream: a hyperparameter that they share is not set apart.
+            distinct = list(dict.fromkeys(value for value in values if not np.isnan(value)))
+            streams = [None if np.isnan(value) else distinct.index(value) for value in values]
+            driver = self._access.place(name).drive(streams, 1, None)
+            driver.write(0, np.array([distinct]))
             driver.release(0)
 
     def _add_tensor(self, what: str, target: Any, value: AnyArray) -> None:

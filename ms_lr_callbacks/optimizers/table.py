@@ -6,7 +6,7 @@ the optimizer's learning rate or weight decay read it, so that one write hands o
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, Sequence
+from typing import Any, Optional, Sequence
 
 import numpy as np
 from mindspore import Tensor, nn, ops
@@ -23,14 +23,16 @@ class Table(ABC):
 
     Attributes:
         rows: how many updates it serves.
-        driven: for each group whether it reads the table.
+        columns: for each group the column that it reads, None for a group that does not read the table.
     """
 
-    def __init__(self, optimizer: Any, driven: Sequence[bool], rows: int) -> None:
+    def __init__(self, optimizer: Any, columns: Sequence[Optional[int]], rows: int) -> None:
         self._optimizer = optimizer
         self.rows = rows
-        self.driven = tuple(driven)
-        self._table = hidden_parameter(np.zeros(rows * len(self.driven), np.float32), "table")
+        self.columns = tuple(columns)
+        self.driven = [column is not None for column in columns]
+        width = len({column for column in columns if column is not None})
+        self._table = hidden_parameter(np.zeros(rows * width, np.float32), "table")
         self._replacement: Replacement
         self._write: Writer
 
@@ -40,12 +42,12 @@ class Table(ABC):
         self._replacement.attach(network)
 
     def write(self, values: Float32Array) -> None:
-        """Hand over the table: float32 of shape (rows, groups)."""
+        """Hand over the table: float32 of shape (rows, columns)."""
         self._write(self._table, values.T.reshape(-1))
 
     @abstractmethod
     def settle(self, values: Float32Array) -> None:
-        """Leave the values in force where the optimizer itself would keep them."""
+        """Leave the values in force, one for each group, where the optimizer itself would keep them."""
 
     @abstractmethod
     def detach(self) -> None:
@@ -59,13 +61,14 @@ class RateTable(Table):
     with them reads the optimizer's own Parameters again.
     """
 
-    def __init__(self, optimizer: Any, groups: Sequence[Group], driven: Sequence[bool], rows: int) -> None:
-        super().__init__(optimizer, driven, rows)
+    def __init__(self, optimizer: Any, groups: Sequence[Group], columns: Sequence[Optional[int]], rows: int) -> None:
+        super().__init__(optimizer, columns, rows)
         self._active = hidden_parameter(np.array(False), "active")
         self._held = [optimizer.learning_rate[group.positions[0]] if optimizer.is_group_lr
                       else optimizer.learning_rate for group in groups]
-        cells = [SwitchedColumn(self._table, index * rows, rows, self._active, held) if is_driven else _as_cell(held)
-                 for index, (is_driven, held) in enumerate(zip(self.driven, self._held))]
+        cells = [_as_cell(held) if column is None
+                 else SwitchedColumn(self._table, column * rows, rows, self._active, held)
+                 for column, held in zip(columns, self._held)]
         grouped = len(groups) > 1
         self._replacement = Replacement(optimizer, {
             "learning_rate": _by_position(cells, groups) if grouped else cells[0],
@@ -91,18 +94,18 @@ class RateTable(Table):
 class DecayTable(Table):
     """A table of weight decays, each already multiplied by the optimizer's loss scale."""
 
-    def __init__(self, optimizer: Any, groups: Sequence[Group], driven: Sequence[bool], rows: int) -> None:
-        super().__init__(optimizer, driven, rows)
+    def __init__(self, optimizer: Any, groups: Sequence[Group], columns: Sequence[Optional[int]], rows: int) -> None:
+        super().__init__(optimizer, columns, rows)
         self._groups = groups
         self._is_group = optimizer.is_group
-        columns = [TableColumn(self._table, index * rows, rows) for index in range(len(groups))]
+        cells = [None if column is None else TableColumn(self._table, column * rows, rows) for column in columns]
         if not optimizer.is_group:
-            new: dict[str, Any] = {"weight_decay": columns[0], "dynamic_decay_flags": True}
+            new: dict[str, Any] = {"weight_decay": cells[0], "dynamic_decay_flags": True}
         else:
             owner = {position: group.index for group in groups for position in group.positions}
             count = len(owner)
             on = [self.driven[owner[position]] for position in range(count)]
-            new = {"weight_decay": tuple(columns[owner[position]] if on[position] else optimizer.weight_decay[position]
+            new = {"weight_decay": tuple(cells[owner[position]] if on[position] else optimizer.weight_decay[position]
                                          for position in range(count)),
                    "dynamic_decay_flags": tuple(a or b for a, b in zip(on, optimizer.dynamic_decay_flags)),
                    # A base of 0 has turned the decay of its group off.

@@ -86,6 +86,15 @@ class SequentialLR(Schedule):
             values[mine] = self._parts[index]._array(t[mine] - self._starts[index], self._own_base(index, base))
         return values
 
+    def _table(self, t: IntArray, bases: FloatArray) -> FloatArray:
+        owner = np.searchsorted(np.asarray(self._starts, dtype=np.int64), t, side="right") - 1
+        values = np.empty((t.size, bases.size))
+        for index in np.unique(owner).tolist():
+            mine = owner == index
+            own = np.array([self._own_base(index, base) for base in bases.tolist()])
+            values[mine] = self._parts[index]._table(t[mine] - self._starts[index], own)
+        return values
+
     def _formula(self, ops: Ops, t: Any, base: Any) -> Any:
         value = self._parts[0]._formula(ops, t, base)
         for index, start in enumerate(self._starts[1:], 1):

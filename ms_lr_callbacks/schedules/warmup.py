@@ -62,6 +62,16 @@ class Warmup(Schedule):
             values[~late] = self._part._scalar(0, base) * factor
         return values
 
+    def _table(self, t: IntArray, bases: FloatArray) -> FloatArray:
+        values = np.empty((t.size, bases.size))
+        late = t >= self.steps
+        values[late] = self._part._table(t[late] - self.steps, bases)
+        if self.steps:
+            factor = ARRAY.lerp(self.start_factor, 1.0, t[~late], self.steps)
+            first = np.array([self._part._scalar(0, base) for base in bases.tolist()])
+            values[~late] = np.multiply.outer(factor, first)
+        return values
+
     def _formula(self, ops: Ops, t: Any, base: Any) -> Any:
         if self.steps == 0:
             return self._part._formula(ops, t, base)

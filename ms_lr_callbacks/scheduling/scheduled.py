@@ -65,8 +65,7 @@ class ScheduledCallback(DrivingCallback):
         access = self._run.access
         schedules = schedule_of_each_group(self._schedule, len(access.groups), type(self).__name__)
         self._values = GroupValues(schedules, access.place(self.name).bases(), self.limits)
-        streams = [None if each is None else id(each) for each in schedules]
-        self._take(run_context, streams, self._rows(run_context.original_args()))
+        self._take(run_context, self._values.streams, self._rows(run_context.original_args()))
         self._error = None
         self._written_until = -1
         self._due = math.inf

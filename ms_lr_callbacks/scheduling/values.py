@@ -1,7 +1,6 @@
 """The values that schedules give to the groups of an optimizer, checked."""
 from __future__ import annotations
 
-import contextlib
 import math
 import numbers
 from dataclasses import dataclass
@@ -64,9 +63,17 @@ class GroupValues:
                  limits: Limits) -> None:
         """`schedules` and `bases`: one for each group; None leaves a group alone."""
         self._limits = limits
-        self._groups = len(schedules)
         self._streams = _streams(schedules, bases)
-        self._as_arrays = len(self._streams) > _FEW
+        self._as_arrays = len(self._streams) > _FEW and self.foreseeable
+        self._bases = np.array([stream.base for stream in self._streams])
+        by_schedule: dict[int, tuple[Any, list[int]]] = {}
+        for column, stream in enumerate(self._streams):
+            by_schedule.setdefault(id(stream.schedule), (stream.schedule, []))[1].append(column)
+        # Each schedule with the columns that it fills; a slice where it fills all of them.
+        self._columns = [(schedule, columns if len(by_schedule) > 1 else slice(None))
+                         for schedule, columns in by_schedule.values()]
+        number = {group: index for index, stream in enumerate(self._streams) for group in stream.groups}
+        self._stream_of_group = [number.get(group) for group in range(len(schedules))]
 
     @property
     def foreseeable(self) -> bool:
@@ -77,8 +84,16 @@ class GroupValues:
         """
         return all(isinstance(each.schedule, Schedule) and each.schedule.closed_form for each in self._streams)
 
+    @property
+    def streams(self) -> list[Optional[int]]:
+        """For each group the number of its stream, None for a group left alone.
+
+        Groups of one stream have the same schedule and the same base, and so always the same value.
+        """
+        return self._stream_of_group
+
     def rows(self, first: int, count: int) -> Float64Array:
-        """Return float64 of shape (count, groups) for t from `first` on, NaN for groups left alone.
+        """Return float64 of shape (count, streams) for t from `first` on.
 
         Fewer rows if a value behind the first is not valid: it may never be needed.
 
@@ -86,23 +101,29 @@ class GroupValues:
             TypeError: the first value is not a number.
             ValueError: the first value is not finite or out of range.
         """
-        rows = np.full((count, self._groups), np.nan)
-        for stream in self._streams:
+        if count > 1 and self._as_arrays:
+            block = self._block(first, count)
+            if block is not None:
+                return block
+        rows = np.empty((count, len(self._streams)))
+        for column, stream in enumerate(self._streams):
             values = self._of_stream(stream, first, len(rows))
             rows = rows[:len(values)]
-            if len(stream.groups) == self._groups:
-                rows[:] = np.asarray(values)[:, None]
-            else:
-                rows[:, stream.groups] = np.asarray(values)[:, None]
+            rows[:, column] = values
         return rows
 
-    def _of_stream(self, stream: Stream, first: int, count: int) -> Union[Sequence[float], Float64Array]:
-        if count > 1 and self._as_arrays and isinstance(stream.schedule, Schedule):
-            # If it refuses one t, find out below which: the ones before it are good.
-            with contextlib.suppress(Exception):
-                block = stream.schedule(np.arange(first, first + count), stream.base)
-                if self._limits.allow(float(block.min())) and self._limits.allow(float(block.max())):
-                    return block
+    def _block(self, first: int, count: int) -> Optional[Float64Array]:
+        """Return all rows, one schedule with all its bases at a time; None if any value is not valid."""
+        rows = np.empty((count, len(self._streams)))
+        for schedule, columns in self._columns:
+            try:
+                rows[:, columns] = schedule.table(np.arange(first, first + count), self._bases[columns])
+            except Exception:  # it refuses one t; computed one by one, the values before it are good
+                return None
+        valid = self._limits.allow(float(rows.min())) and self._limits.allow(float(rows.max()))
+        return rows if valid else None
+
+    def _of_stream(self, stream: Stream, first: int, count: int) -> Sequence[float]:
         values: list[float] = []
         for t in range(first, first + count):
             try:

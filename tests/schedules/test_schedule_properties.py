@@ -79,6 +79,22 @@ def test_array_call_equals_scalar_calls(schedule: S.Schedule, steps: List[int], 
     np.testing.assert_allclose(array, scalars, rtol=1e-12, atol=1e-15 * base)
 
 
+@settings(max_examples=300, deadline=None)
+@given(SCHEDULES, STEPS, st.lists(BASES, min_size=1, max_size=5))
+def test_table_of_many_bases_equals_one_base_after_the_other(schedule: S.Schedule, steps: List[int],
+                                                             bases: List[float]) -> None:
+    table = schedule.table(np.array(steps), bases)
+    assert table.dtype == np.float64 and table.shape == (len(steps), len(bases))
+    np.testing.assert_array_equal(table, np.stack([schedule(np.array(steps), base) for base in bases], axis=1))
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_table_of_every_example(name: str) -> None:
+    steps, bases = np.arange(0, 300, 7), [0.5, 0.1, 3e-4]
+    expected = np.stack([ALL[name](steps, base) for base in bases], axis=1)
+    np.testing.assert_array_equal(ALL[name].table(steps, bases), expected)
+
+
 @settings(max_examples=200, deadline=None)
 @given(SCHEDULES, STEPS, BASES, st.randoms())
 def test_value_does_not_depend_on_earlier_calls(schedule: S.Schedule, steps: List[int], base: float,
