@@ -9,18 +9,16 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
-import mindspore as ms
 import numpy as np
 
 from ms_lr_callbacks._arrays import Float32Array
 from ms_lr_callbacks.optimizers.compilation import GroupReplacement, hidden_parameter
 from ms_lr_callbacks.optimizers.driving import Driver, HeldDriver, columns_of
+from ms_lr_callbacks.optimizers.internals import mint_sgd_takes_parameters
 from ms_lr_callbacks.optimizers.parameters import Writer
 from ms_lr_callbacks.optimizers.places import Place, Streams, refuse_rows
 from ms_lr_callbacks.optimizers.rates import ConstantRate, Rate, rate_form
 
-# There the in-place operators of mint's SGD take plain numbers only.
-_MINT_SGD_IS_CONSTANT = ms.__version__.startswith("2.7.")
 _REASON = "its compiled update takes a constant there"
 
 # Module and class -> the entries of the groups that work as Parameters.
@@ -36,7 +34,7 @@ _DRIVEN: dict[tuple[str, str], tuple[str, ...]] = {
     ("experimental", "RMSprop"): ("weight_decay",),
     ("experimental", "SGD"): ("momentum",),
     ("mint", "Adam"): ("weight_decay",),
-    ("mint", "SGD"): () if _MINT_SGD_IS_CONSTANT else ("weight_decay", "momentum", "dampening", "lr_float"),
+    ("mint", "SGD"): ("weight_decay", "momentum", "dampening", "lr_float") if mint_sgd_takes_parameters() else (),
 }
 
 
