@@ -1,6 +1,7 @@
 """LRScheduler with everything that Model can train: fit, own train cells, other optimizers, checkpoints."""
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, Callable
 
@@ -58,11 +59,18 @@ def test_the_place_in_the_callback_list_does_not_matter(first: bool) -> None:
 
 
 def mint_trains_in(mode: str, optimizer: Callable[..., Any]) -> bool:
-    """Return False in PYNATIVE_MODE, where mint's optimizers change no weight on a CPU, after a look that it is so."""
+    """Return False in PYNATIVE_MODE, after a look that mint's optimizers change no weight there on a CPU.
+
+    MindSpore 2.7 has no kernel for some of them, and says so.
+    """
     if mode == "pynative":
         network = ConstantGradient()
         before = network.w.asnumpy()
-        model(TrainCell(network, optimizer(network.trainable_params(), lr=0.5)), None).train(1, dataset(3))
+        bare = model(TrainCell(network, optimizer(network.trainable_params(), lr=0.5)), None)
+        try:
+            bare.train(1, dataset(3))
+        except RuntimeError as error:
+            assert re.search(r"kernel \w+ unregistered", str(error))
         np.testing.assert_array_equal(network.w.asnumpy(), before)
     return mode != "pynative"
 
