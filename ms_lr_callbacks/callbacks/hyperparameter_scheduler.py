@@ -43,6 +43,7 @@ class HyperparameterScheduler(ScheduledCallback):
         ValueError: an argument is out of range. At train begin: the optimizer has no such
             hyperparameter, or cannot change it; the message lists those that it can change. Before
             the step that would use it: a value is out of the hyperparameter's range.
+        RuntimeError: as `LRScheduler`, under dataset sinking.
 
     Examples:
         >>> from ms_lr_callbacks import HyperparameterScheduler, LRScheduler

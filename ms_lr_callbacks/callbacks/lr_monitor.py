@@ -168,7 +168,11 @@ class LRMonitor(Callback):
             self._finish(dying=True)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what a checkpoint has to keep of this monitor: how far it has logged."""
+        """Return what a checkpoint has to keep of this monitor.
+
+        Returns:
+            ``{"step": updates}``, how far it has logged.
+        """
         return {"step": 0 if self._recording is None else self._recording.run.updates_done}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -176,6 +180,9 @@ class LRMonitor(Callback):
 
         What was logged behind that step, here or by a process that was killed later, is taken back
         when the next training starts.
+
+        Args:
+            state: what `state_dict` returned.
         """
         self._cursor = int(state["step"])
 

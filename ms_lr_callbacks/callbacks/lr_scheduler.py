@@ -33,6 +33,10 @@ class LRScheduler(ScheduledCallback):
         ValueError: an argument is out of range. At train begin: there is no optimizer, a driven group
             has a dynamic rate, or the number of schedules is not that of the groups. Before the step
             that would use it: a value is NaN, infinite or negative.
+        RuntimeError: after the first step, where values of several updates were handed over at once
+            (`lookahead` above 1, dataset sinking): the optimizer's ``global_step`` has not counted its
+            updates, so that its graph would read the same value for ever. After a step: a call of
+            the train network has done more updates than values were handed over for.
 
     Examples:
         >>> from ms_lr_callbacks import LRScheduler

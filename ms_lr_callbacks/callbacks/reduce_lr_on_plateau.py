@@ -134,11 +134,19 @@ class ReduceLROnPlateau(DrivingCallback):
                 f"offers 'loss' only; for 'eval_loss' and the metrics of Model, train with Model.fit.")
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what a checkpoint has to keep: the best metric, the counters and the rates."""
+        """Return what a checkpoint has to keep of this callback.
+
+        Returns:
+            The best metric, the counters and the rates by name.
+        """
         return {**self._plateau.state_dict(), "rates": list(self._rates)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on as the callback that returned `state` would have."""
+        """Go on as the callback that returned `state` would have.
+
+        Args:
+            state: what `state_dict` returned.
+        """
         self._plateau.load_state_dict(state)
         self._rates = list(state["rates"])
         self._restored = True

@@ -42,6 +42,12 @@ class Schedule:
 
     Schedules compare equal by value, hash, pickle, and their ``repr()`` evaluates back. The product
     ``a * b`` of two schedules is a schedule too.
+
+    Example:
+        >>> from ms_lr_callbacks.schedules import ExponentialLR, Schedule, StepLR
+        >>> schedule = StepLR(step_size=2, gamma=0.5) * ExponentialLR(gamma=0.5)
+        >>> isinstance(schedule, Schedule), [schedule(t, 1.0) for t in range(4)]
+        (True, [1.0, 0.5, 0.125, 0.0625])
     """
 
     @overload
@@ -97,6 +103,9 @@ class Schedule:
 
     def to_config(self) -> Dict[str, Any]:
         """Return this schedule as plain JSON data; ``from_config`` makes an equal one of it.
+
+        Returns:
+            A dict of numbers, strings, lists and dicts: the class as ``"name"``, and the arguments.
 
         Raises:
             ValueError: the schedule holds a Python function.

@@ -104,11 +104,19 @@ class ScheduledCallback(DrivingCallback):
         self._end_epoch(cb_params)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what a checkpoint has to keep of this callback, as plain numbers."""
+        """Return what a checkpoint has to keep of this callback.
+
+        Returns:
+            Plain numbers by name, for `load_state_dict`.
+        """
         return {"offset": self._offset}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on as the callback that returned `state` would have."""
+        """Go on as the callback that returned `state` would have.
+
+        Args:
+            state: what `state_dict` returned.
+        """
         self._offset = state["offset"]
 
     def _position(self, cb_params: Any) -> int:

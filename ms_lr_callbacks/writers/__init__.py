@@ -24,6 +24,12 @@ __all__ = ["AddScalarWriter", "BackgroundWriter", "CSVWriter", "JSONLinesWriter"
 def as_writer(target: Any) -> ScalarWriter:
     """Return `target` as a writer: itself, or wrapped if it has a method ``add_scalar``.
 
+    Args:
+        target: a `ScalarWriter`, or an object with a method ``add_scalar(tag, value, step)``.
+
+    Returns:
+        `target`, or an `AddScalarWriter` around it.
+
     Raises:
         TypeError: it is neither.
 

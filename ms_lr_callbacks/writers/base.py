@@ -16,6 +16,11 @@ class Scalars(NamedTuple):
         step: number of updates done, >= 0.
         values: the numbers by tag; NaN and infinite ones are data like any other.
         wall_time: when, in seconds since the epoch of ``time.time()``.
+
+    Examples:
+        >>> from ms_lr_callbacks.writers import Scalars
+        >>> Scalars(step=1, values={"lr": 0.5}, wall_time=0.0)
+        Scalars(step=1, values={'lr': 0.5}, wall_time=0.0)
     """
 
     step: int
@@ -28,18 +33,36 @@ class ScalarWriter(ABC):
 
     A writer is opened before it is written to and may be opened again after it was closed; then it
     goes on where it was. Any method may raise; who calls it decides what that means.
+
+    Examples:
+        >>> from ms_lr_callbacks.writers import Scalars, ScalarWriter
+        >>> class Highest(ScalarWriter):
+        ...     rate = 0.0
+        ...     def write(self, points):
+        ...         self.rate = max(self.rate, *(point.values["lr"] for point in points))
+        >>> writer = Highest()
+        >>> writer.write([Scalars(1, {"lr": 0.5}, 0.0), Scalars(2, {"lr": 0.25}, 0.0)])
+        >>> writer.rate
+        0.5
     """
 
     def open(self, after_step: int) -> None:
-        """Make ready for points behind `after_step`, the number of updates that the run has done.
+        """Make ready for points behind `after_step`.
 
         Points behind it that are already there come from a run that was killed and has been resumed
         from an earlier checkpoint: they are taken back.
+
+        Args:
+            after_step: the number of updates that the run has done, >= 0.
         """
 
     @abstractmethod
     def write(self, points: Sequence[Scalars]) -> None:
-        """Take `points`, in ascending order of their steps."""
+        """Take some points.
+
+        Args:
+            points: in ascending order of their steps.
+        """
 
     def flush(self) -> None:
         """Bring everything taken to where it outlives the process."""

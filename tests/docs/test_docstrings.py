@@ -1,0 +1,83 @@
+"""The docstring of every public name says what its arguments are and what it returns, with an example.
+
+Its examples are run by the doctests. A method that overrides one of this package, as the writers do,
+may leave to it what does not change.
+"""
+from __future__ import annotations
+
+import inspect
+import re
+from typing import Any
+
+import pytest
+from public_names import public_methods, public_objects
+
+OBJECTS = public_objects()
+METHODS = [(owner, name) for owner, each in OBJECTS.items() if isinstance(each, type)
+           for name, _ in public_methods(each)]
+
+
+def section(text: str, *titles: str) -> str:
+    """Return the indented text below one of these Google-style titles, empty if there is none."""
+    found = re.search(rf"^(?:{'|'.join(titles)}):\n((?:[ ]+.*\n|\n)+)", text + "\n", re.M)
+    return found[1] if found else ""
+
+
+def entries(text: str) -> set[str]:
+    """Return the names that a section explains: those that start a line of its first indentation."""
+    lines = inspect.cleandoc("\n" + text).splitlines()
+    return {name.lstrip("*") for line in lines if (found := re.match(r"(\**\w+(?:, \w+)*): ", line + " "))
+            for name in found[1].split(", ")}
+
+
+def parameters(signature: inspect.Signature) -> set[str]:
+    return {name for name in signature.parameters if name not in ("self", "cls") and not name.startswith("_")}
+
+
+def docstring(owner: Any, name: str) -> str:
+    """Return what a method and those that it overrides say, one after the other."""
+    docs = [vars(each)[name].__doc__ for each in owner.__mro__ if name in vars(each)]
+    return "\n\n".join(inspect.cleandoc(each) for each in docs if each)
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_arguments_are_explained(name: str) -> None:
+    each = OBJECTS[name]
+    assert each.__doc__, name
+    if isinstance(each, type) and each.__init__ is object.__init__:
+        return
+    text = inspect.cleandoc(each.__doc__)
+    explained = entries(section(text, "Args")) | (entries(section(text, "Attributes")) if isinstance(each, type)
+                                                  else set())
+    assert parameters(inspect.signature(each)) <= explained
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_there_is_an_example(name: str) -> None:
+    assert ">>> " in section(inspect.cleandoc(OBJECTS[name].__doc__), "Example", "Examples")
+
+
+@pytest.mark.parametrize("name", [name for name, each in OBJECTS.items() if inspect.isfunction(each)])
+def test_what_a_function_returns_is_explained(name: str) -> None:
+    each = OBJECTS[name]
+    annotation = inspect.signature(each).return_annotation
+    assert annotation is not inspect.Signature.empty
+    assert annotation == "None" or section(inspect.cleandoc(each.__doc__), "Returns")
+
+
+@pytest.mark.parametrize("owner, name", METHODS)
+def test_methods_are_explained(owner: str, name: str) -> None:
+    text = docstring(OBJECTS[owner], name)
+    signature = inspect.signature(getattr(OBJECTS[owner], name))
+    assert text
+    assert parameters(signature) <= entries(section(text, "Args"))
+    assert signature.return_annotation == "None" or section(text, "Returns", "Yields")
+
+
+@pytest.mark.parametrize("text, wanted", [
+    ("Sum.\n\nArgs:\n    a: one.\n    b, c: two\n        and: no.\n\nReturns:\n    It.", {"a", "b", "c"}),
+    ("Sum.\n\nArgs:\n    **more: the rest.\n", {"more"}),
+    ("Sum.\n\nReturns:\n    a: no.\n", set()),
+])
+def test_the_reader_of_sections(text: str, wanted: set[str]) -> None:
+    assert entries(section(text, "Args")) == wanted
