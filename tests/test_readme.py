@@ -13,6 +13,7 @@ import ms_lr_callbacks
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+CHINESE = (ROOT / "README.zh-CN.md").read_text(encoding="utf-8")
 
 
 def block_after(marker: str) -> str:
@@ -33,7 +34,7 @@ def test_the_example_runs(tmp_path: Path) -> None:
     assert list((tmp_path / "runs/linear").iterdir())
 
 
-@pytest.mark.parametrize("target", re.findall(r"\]\(([^)#]+)\)", README))
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(([^)#]+)\)", README + CHINESE))))
 def test_links_lead_to_files(target: str) -> None:
     assert target.startswith("https://") or (ROOT / target).exists()
 
@@ -51,3 +52,38 @@ def test_code_names_exist() -> None:
     assert schedules and all(hasattr(ms_lr_callbacks.schedules, name) for name in schedules)
     called = set(re.findall(r"\b(LR[A-Z]\w+|\w+Scheduler|ReduceLROnPlateau|get_lr|get_last_lr)\(", README))
     assert called and all(hasattr(ms_lr_callbacks, name) for name in called)
+
+
+def outline(text: str) -> list[tuple[int, list[str], list[str], int, int]]:
+    """Return for each section its level, its links, its blocks of code without comments, its pictures, its rows."""
+    found = []
+    for level, body in re.findall(r"^(#+) .*\n((?:(?!^#+ ).*\n)*)", fenced(text), re.M):
+        links = [each.replace("README.zh-CN.md", "README.md") for each in re.findall(r"\]\(([^)]+)\)", body)]
+        code = [re.sub(r"\s+# .*", "", block) for block in re.findall(r"```\w+\n(.*?)```", body, re.S)]
+        found.append((len(level), links, code, body.count("!["), len(re.findall(r"^\|", body, re.M))))
+    return found
+
+
+def fenced(text: str) -> str:
+    """Return the text with the comment lines in its code kept from looking like headings."""
+    return re.sub(r"```.*?```", lambda block: re.sub(r"^#", " #", block[0], flags=re.M), text, flags=re.S)
+
+
+def test_both_languages_say_the_same() -> None:
+    english, chinese = outline(README), outline(CHINESE)
+    assert len(english) >= 5 and sum(rows for *_, rows in english) > 20
+    assert chinese == english
+
+
+@pytest.mark.parametrize("column", [0, 1])
+def test_both_tables_show_the_same_code(column: int) -> None:
+    """Every piece of code in the rows stands in both languages; the words around it are translated."""
+    for mine, theirs in zip(re.findall(r"^\|.*", README, re.M), re.findall(r"^\|.*", CHINESE, re.M)):
+        cells = [line.split(" | ")[column] if " | " in line else line for line in (mine, theirs)]
+        assert sorted(re.findall(r"`[^`]+`", cells[0])) == sorted(re.findall(r"`[^`]+`", cells[1]))
+
+
+def test_the_version_has_its_section_in_the_changelog() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    version = re.escape(ms_lr_callbacks.__version__)
+    assert re.search(rf"^## \[{version}\] - \d{{4}}-\d\d-\d\d\n\n### Added\n- ", text, re.M)
