@@ -29,7 +29,10 @@ class Place(ABC):
     Attributes:
         name: the hyperparameter's name, ``"lr"`` for the learning rate.
         refusal: why it cannot be changed while training; None if it can.
+        is_common: whether all groups have one value of it.
     """
+
+    is_common = False
 
     def __init__(self, name: str, refusal: Optional[str] = None) -> None:
         self.name = name
@@ -59,6 +62,8 @@ class Place(ABC):
 
 class ValuePlace(Place):
     """One value for all groups, kept in an attribute: a Parameter, a constant Tensor or a float."""
+
+    is_common = True
 
     def __init__(self, optimizer: Any, attribute: str, name: str, groups: int, base: Optional[float] = None,
                  factor: float = 1.0, refusal: Optional[str] = None) -> None:
@@ -133,6 +138,7 @@ class DecayPlace(Place):
         self._updater = updater
         self._groups = groups
         self._scale = float(optimizer.loss_scale)
+        self.is_common = not optimizer.is_group
         self._table: Optional[DecayTable] = None
         self._hidden: Optional[list[Any]] = None
         self._replacement: Optional[Replacement] = None

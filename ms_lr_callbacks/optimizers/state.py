@@ -187,6 +187,8 @@ class _Plan:
             self._add_rates(target)
         elif refusal is not None:
             self.problems.append(f"{name} was {saved} and is {now}, and it cannot be changed: {refusal}")
+        elif self._access.hyperparameters[name].is_common and len(set(target)) > 1:
+            self.problems.append(f"{name} was {saved}, but the optimizer has one for all groups")
         else:
             self._values[name] = target
 

@@ -146,3 +146,15 @@ def test_what_is_no_optimizer_or_no_state_is_refused() -> None:
         state_dict(network)
     with pytest.raises(TypeError, match="state must be what state_dict returns"):
         load_state_dict(optimizer, [1])
+
+
+def test_groups_that_differ_in_what_the_optimizer_has_once_are_refused() -> None:
+    network = Regression()
+    first, second = network.trainable_params()[:1], network.trainable_params()[1:]
+    optimizer = nn.Momentum([{"params": first, "lr": 0.1}, {"params": second, "lr": 0.1}], 0.1, 0.9)
+    state = state_dict(optimizer)
+    state["param_groups"][1]["momentum"] = 0.5
+    before = state_dict(optimizer)
+    with pytest.raises(ValueError, match=r"momentum was \[0.89.*, 0.5\], but the optimizer has one for all groups"):
+        load_state_dict(optimizer, state)
+    assert_equal(state_dict(optimizer), before)
