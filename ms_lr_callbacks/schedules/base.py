@@ -105,7 +105,7 @@ class Schedule:
         """Return this schedule as plain JSON data; ``from_config`` makes an equal one of it.
 
         Returns:
-            A dict of numbers, strings, lists and dicts: the class as ``"name"``, and the arguments.
+            The class as ``"name"`` and the arguments, in numbers, strings, lists and dicts.
 
         Raises:
             ValueError: the schedule holds a Python function.
