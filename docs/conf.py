@@ -33,6 +33,8 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 python_use_unqualified_type_names = True
 napoleon_numpy_docstring = False
+# Returns sections are sentences; the type stands in the signature.
+napoleon_use_rtype = False
 # A property may have the same name as an attribute that the class explains.
 napoleon_use_ivar = True
 # The hooks are MindSpore's interface and MindSpore's to call.

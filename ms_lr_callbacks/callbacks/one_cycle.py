@@ -20,7 +20,7 @@ def one_cycle(max_lr: float, total_steps: int, **arguments: Any) -> list[Any]:
             ``div_factor``, ``final_div_factor``, ``three_phase``.
 
     Returns:
-        The callbacks for ``Model.train``: one that drives the learning rate and, unless
+        The callbacks for ``Model.train``, one that drives the learning rate and, unless
         ``cycle_momentum=False``, one that drives the optimizer's momentum or, as torch does for the
         Adam family, its beta1.
 

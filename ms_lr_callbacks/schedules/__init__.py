@@ -51,8 +51,8 @@ def to_cell(schedule: ScheduleLike, base: float, *, total_steps: Optional[int] =
         total_steps: number of updates, an int >= 1; only looked at if there is no closed form.
 
     Returns:
-        A ``LearningRateSchedule`` cell for GRAPH_MODE and PYNATIVE_MODE: int32 steps of any shape in,
-        float32 values of the same shape out, equal to ``schedule(t, base)`` to float32 rounding.
+        A ``LearningRateSchedule`` cell for GRAPH_MODE and PYNATIVE_MODE. It takes int32 steps of any
+        shape and gives float32 values of the same shape, equal to ``schedule(t, base)`` to float32 rounding.
 
     Raises:
         TypeError: an argument has the wrong type.
