@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ms_lr_callbacks.checkpoint import latest_checkpoint, verify_checkpoint
     from ms_lr_callbacks.optimizers import get_last_lr, get_lr, hyperparameters, print_lr
     from ms_lr_callbacks.optimizers.state import load_state_dict, state_dict
+    from ms_lr_callbacks.optimizers.torch_state import from_torch_state_dict, to_torch_state_dict
 
 _HOME = {
     "HyperparameterScheduler": "ms_lr_callbacks.callbacks.hyperparameter_scheduler",
@@ -35,6 +36,7 @@ _HOME = {
     "ResumePoint": "ms_lr_callbacks.callbacks.optimizer_checkpoint",
     "WeightDecayScheduler": "ms_lr_callbacks.callbacks.hyperparameter_scheduler",
     "find_lr": "ms_lr_callbacks.callbacks.lr_finder",
+    "from_torch_state_dict": "ms_lr_callbacks.optimizers.torch_state",
     "get_last_lr": "ms_lr_callbacks.optimizers",
     "get_lr": "ms_lr_callbacks.optimizers",
     "hyperparameters": "ms_lr_callbacks.optimizers",
@@ -44,6 +46,7 @@ _HOME = {
     "print_lr": "ms_lr_callbacks.optimizers",
     "schedules": "ms_lr_callbacks.schedules",
     "state_dict": "ms_lr_callbacks.optimizers.state",
+    "to_torch_state_dict": "ms_lr_callbacks.optimizers.torch_state",
     "verify_checkpoint": "ms_lr_callbacks.checkpoint",
     "writers": "ms_lr_callbacks.writers",
 }

@@ -60,9 +60,10 @@ class HeldRate(Rate):
         self.parameter = parameter
 
     def values(self, steps: IntArray) -> Float32Array:
-        return np.full(len(steps), self._applied(np.float32(read_number(self.parameter))), np.float32)
+        return np.full(len(steps), self.applied(np.float32(read_number(self.parameter))), np.float32)
 
-    def _applied(self, value: np.float32) -> np.float32:
+    def applied(self, value: np.float32) -> np.float32:
+        """Return what an update uses of the Parameter's value."""
         return value
 
 
@@ -72,7 +73,7 @@ class ConvertedRate(HeldRate):
     MindSpore applies ``value + 1.0 - 1.0`` in float32 there: 1e-5 becomes 1.001358e-5, 1e-8 becomes 0.
     """
 
-    def _applied(self, value: np.float32) -> np.float32:
+    def applied(self, value: np.float32) -> np.float32:
         return value + np.float32(1.0) - np.float32(1.0)
 
 

@@ -31,10 +31,12 @@ class Slots:
         parameters = list(access.optimizer.parameters)
         places = [position for group in access.groups for position in group.positions]
         own: list[dict[str, Any]] = [{} for _ in parameters]
+        known = {id(each) for each in [*parameters, *_rates(access.updater)]}
         for name, first, values in _sequences(access.updater, len(parameters)):
+            if id(values[0]) in known:  # Momentum keeps its parameters under a second name, others their rates
+                continue
             for index, value in enumerate(values):
                 own[first + index].setdefault(name, value)
-        known = {id(each) for each in [*parameters, *_rates(access.updater)]}
         known |= {id(value) for slots in own for value in slots.values()}
         attributes = {id(value): name for name, value in _attributes(access.updater) if isinstance(value, Parameter)}
         shared = {attributes.get(id(each), each.name): each for each in held_parameters(access.optimizer)
@@ -71,4 +73,4 @@ def _is_slot(value: Any, count: int) -> bool:
 def _rates(optimizer: Any) -> list[Any]:
     held = [group.get("lr") for group in getattr(optimizer, "param_groups", ())]
     held.append(getattr(optimizer, "learning_rate", None) if isinstance(optimizer, nn.Optimizer) else None)
-    return list(held_parameters([held, getattr(optimizer, "lrs", None)]))
+    return list(held_parameters([held, getattr(optimizer, "lrs", None), getattr(optimizer, "group_lr", None)]))

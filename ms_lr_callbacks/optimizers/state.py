@@ -96,7 +96,7 @@ def load_state_dict(optimizer: Any, state: Mapping[str, Any], strict: bool = Tru
     if not isinstance(state, Mapping):
         raise TypeError(f"state must be what state_dict returns, but got {type(state).__name__}.")
     access = access_to(find_optimizer(None, optimizer))
-    plan = _Plan(access)
+    plan = Plan(access)
     plan.add_tensors(state.get("state", {}))
     plan.add_groups(state.get("param_groups", ()))
     step = state.get("global_step")
@@ -112,7 +112,7 @@ def load_state_dict(optimizer: Any, state: Mapping[str, Any], strict: bool = Tru
     return plan.problems
 
 
-class _Plan:
+class Plan:
     """What is going to be written, and what does not fit."""
 
     def __init__(self, access: OptimizerAccess) -> None:
@@ -171,6 +171,9 @@ class _Plan:
             self.problems.append(f"{what} is {value.dtype.name} {value.shape} instead of {held} "
                                  f"{tuple(target.shape)}")
             return
+        if dtype_name(target) == "bfloat16" and (np.ascontiguousarray(value).view(np.uint32) & 0xFFFF).any():
+            self.problems.append(f"{what} is bfloat16 and has to be given values that bfloat16 does not hold exactly")
+            return
         before = self._writes.setdefault(id(target), (target, value))[1]
         if before.tobytes() != value.tobytes():
             self.problems.append(f"{what} differs between parameters, which share it")
@@ -183,7 +186,7 @@ class _Plan:
         target = [np.nan if was is None or value is None else float(was) for was, value in zip(saved, now)]
         if all(np.isnan(a) or np.float32(a) == np.float32(b) for a, b in zip(target, now)):
             return
-        if name == "lr":
+        if name == "lr" and any(form.parameter is not None for form in self._access.forms("lr")):
             self._add_rates(target)
         elif refusal is not None:
             self.problems.append(f"{name} was {saved} and is {now}, and it cannot be changed: {refusal}")

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from mindspore import nn
+from mindspore import mint, nn
+from mindspore.experimental import optim
 from train_cells import TrainCell
 from training import Regression, dataset, model
 from mindspore.train import Model
@@ -13,6 +14,8 @@ from zoo import KINDS, Kind
 
 from ms_lr_callbacks import LRScheduler, WeightDecayScheduler, get_lr, load_state_dict, state_dict
 from ms_lr_callbacks import schedules as S
+from ms_lr_callbacks.optimizers import access_to
+from ms_lr_callbacks.optimizers.slots import Slots
 
 
 def built(kind: Kind, **arguments: Any) -> tuple[Any, Any, Model]:
@@ -70,6 +73,23 @@ def test_layout_is_torchs() -> None:
     assert sorted(state["state"]) == [0, 1, 2, 3]
     assert state["state"][2]["moment1"].shape == (4, 3) and state["state"][0]["moment2"].shape == (1, 4)
     assert state["state"][0]["beta1_power"] == state["state"][3]["beta1_power"] == 1.0
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_the_state_holds_neither_weights_nor_rates(kind: Kind) -> None:
+    network = Regression()
+    own_rate = {} if kind.name == "FTRL" else {"lr": 0.5}  # which takes one rate for all groups
+    groups = [{"params": network.head.trainable_params(), **own_rate}, {"params": network.body.trainable_params()}]
+    slots = Slots.of(access_to(kind.build(groups, **kind.fixed)))
+    held = [*slots.shared.values(), *(each for own in slots.own for each in own.values())]
+    weights = {id(each) for each in network.trainable_params()}
+    assert not any(id(each) in weights or each.name.startswith("learning_rate") for each in held)
+
+
+@pytest.mark.parametrize("build", [mint.optim.SGD, optim.SGD, nn.SGD])
+def test_static_rates_are_loaded_wherever_they_are_kept(build: Any) -> None:
+    first, second = (build([{"params": Regression().trainable_params(), "lr": lr}], lr) for lr in (0.5, 0.25))
+    assert load_state_dict(second, state_dict(first)) == [] and get_lr(second) == [0.5]
 
 
 def test_values_are_copies() -> None:
