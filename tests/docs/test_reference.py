@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import ModuleType
 from typing import Iterator
 from xml.etree import ElementTree
 
@@ -33,8 +34,8 @@ def test_every_public_name_is_in_the_reference_once() -> None:
 
 
 @pytest.mark.parametrize("command", [preview, inspect, verify], ids=lambda each: each.__name__.rpartition(".")[2])
-def test_every_option_of_the_command_line_is_explained(command: object, capsys: pytest.CaptureFixture[str]) -> None:
-    name = command.__name__.rpartition(".")[2]  # type: ignore[attr-defined]
+def test_every_option_of_the_command_line_is_explained(command: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    name = command.__name__.rpartition(".")[2]
     with pytest.raises(SystemExit):
         main([name, "--help"])
     options = set(re.findall(r"--[a-z]+", capsys.readouterr().out)) - {"--help"}
