@@ -28,10 +28,11 @@ def version_of(text: str) -> tuple[int, int]:
 def warn_if_untried(text: str) -> None:
     """Warn if this package was never tried with the MindSpore of version `text`."""
     if not OLDEST <= version_of(text) <= NEWEST:
+        tested = f"{OLDEST[0]}.{OLDEST[1]} to {NEWEST[0]}.{NEWEST[1]}"
         warnings.warn(
-            f"ms_lr_callbacks was tested with MindSpore {OLDEST[0]}.{OLDEST[1]} to {NEWEST[0]}.{NEWEST[1]}, and this is "
-            f"MindSpore {text}. It relies on how MindSpore's optimizers are built: compare a short training with one "
-            f"that you know, or install a tested version.", RuntimeWarning, stacklevel=2)
+            f"ms_lr_callbacks was tested with MindSpore {tested}, and this is MindSpore {text}. It relies on how "
+            f"MindSpore's optimizers are built: compare a short training with one that you know, or install a tested "
+            f"version.", RuntimeWarning, stacklevel=2)
 
 
 def mint_sgd_takes_parameters() -> bool:
