@@ -289,6 +289,27 @@ def test_adam_of_a_torch_that_does_not_tell() -> None:
     from_torch_state_dict(optim.AdamW(grouped({"weight_decay": 0.02}, {"weight_decay": 0.0}), eps=1e-3), state)
 
 
+def test_adamw_without_weight_decay_is_adam() -> None:
+    for optimizer in (mint.optim.Adam(grouped(), eps=1e-3), optim.AdamW(grouped(), eps=1e-3)):
+        from_torch_state_dict(optimizer, torch_state("adamw", weight_decay=0.0))
+        assert state_dict(optimizer)["global_step"] == 10
+        assert [group["weight_decay"] for group in state_dict(optimizer)["param_groups"]] == [0.0, 0.0]
+
+
+def test_when_the_bias_correction_is_over() -> None:
+    """The numbers of docs/torch-optimizer-state.md."""
+    for beta, first in ((0.999, 17321), (0.99, 1725)):
+        for done, fits in ((first - 2, False), (first - 1, True)):
+            state = torch_state("adam_no_decay", betas=(0.9, beta))
+            for tensors in state["state"].values():
+                tensors["step"] = np.float32(done)
+            optimizer = nn.Adam(grouped(), beta2=beta, eps=1e-3)
+            if fits:
+                from_torch_state_dict(optimizer, state)
+            else:
+                assert f"at step {first - 1} that still matters" in refused(optimizer, state)
+
+
 def test_a_state_before_the_first_update() -> None:
     for build, case in ((lambda: optim.AdamW(grouped(), eps=1e-3), "adamw"), (lambda: nn.SGD(grouped(), 1.0, 0.9),
                                                                               "momentum")):
