@@ -68,6 +68,17 @@ def test_without_the_state_it_does_not(twin: Twin) -> None:
     assert found[0] > 100 * TOLERANCE and found.max() > 1e-2
 
 
+@pytest.mark.parametrize("name", ["nn.SGD-momentum", "nn.Adam-adam_eps0", "experimental.AdamW-adamw"])
+def test_an_optimizer_that_is_compiled_already_goes_on_from_torch(name: str, mode: str) -> None:
+    twin = next(each for each in TWINS if each.name == name)
+    optimizer = twin.build(first_weights(), lr=0.5)
+    train(optimizer, GIVEN[:3])
+    from_torch_state_dict(optimizer, unpack(twin.torch, TORCH))
+    for parameter, value in zip(optimizer.parameters, weights_of(TORCH, twin.torch)):
+        parameter.copy_(Tensor(value))
+    assert_agrees(train(optimizer, GIVEN[BEFORE:]), TORCH, f"{twin.torch}/after")
+
+
 @pytest.mark.parametrize("twin, mode", PAIRS)
 def test_torch_goes_on_from_mindspore(twin: Twin, mode: str, run_in: Any) -> None:
     """The exported state is the one that torch was given, and torch's updates from there on are MindSpore's."""
