@@ -164,7 +164,9 @@ class HeldDriver(Driver):
         row = kept[0].tolist()
         for column, parameter, shape in self._parameters:
             if row[column] != self._held[column]:
-                self._write(parameter, np.full(shape, row[column], np.float32))
+                # Making a scalar takes less than half the time of np.full.
+                value = np.float32(row[column])
+                self._write(parameter, np.full(shape, value) if shape else value)
         self._held = row
 
     def release(self, update: int) -> None:
