@@ -13,12 +13,12 @@ ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "train_digits.py"
 
 
-def run_example(out: Path, *arguments: str) -> str:
-    """Run the example in an empty directory and return what it prints."""
+def run_example(out: Path, *arguments: str, example: Path = EXAMPLE) -> str:
+    """Run an example in an empty directory and return what it prints."""
     work = out.parent
     # An installed package is found anyway; this also serves a checkout that is not installed.
     path = os.pathsep.join([*filter(None, [os.environ.get("PYTHONPATH")]), str(ROOT)])
-    done = subprocess.run([sys.executable, str(EXAMPLE), "--out", out.name, *arguments], cwd=work, text=True,
+    done = subprocess.run([sys.executable, str(example), "--out", out.name, *arguments], cwd=work, text=True,
                           env={**os.environ, "PYTHONPATH": path}, stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
