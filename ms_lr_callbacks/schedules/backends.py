@@ -46,8 +46,11 @@ class Ops(Protocol):
     def half_cosine(self, k: Any, n: Any) -> Any:
         """Return ``(1 + cos(pi * k / n)) / 2``."""
 
-    def cosine_wave(self, t: Any, n: int) -> Any:
-        """Return ``(1 + cos(pi * t / n)) / 2`` as torch's recursion has it, also for ``t > n``."""
+    def cosine(self, high: Any, low: float, k: Any, n: Any) -> Any:
+        """Return the point ``k / n`` of the way from ``high`` to ``low`` on half a cosine."""
+
+    def cosine_wave(self, high: Any, low: float, t: Any, n: int) -> Any:
+        """Swing between ``high`` and ``low`` as torch's recursion does, ``n`` steps each way."""
 
     def triangle(self, t: Any, up: int, down: int) -> Any:
         """Return the height in [0, 1] of a wave that rises for ``up`` steps and falls for ``down``."""
@@ -92,13 +95,18 @@ class ScalarOps:
         return (1.0 + math.cos(math.pi * k / n)) / 2.0
 
     @staticmethod
-    def cosine_wave(t: int, n: int) -> float:
+    def cosine(high: float, low: float, k: int, n: int) -> float:
+        return low + (high - low) * ((1.0 + math.cos(math.pi * k / n)) / 2.0)
+
+    @staticmethod
+    def cosine_wave(high: float, low: float, t: int, n: int) -> float:
         height = (1.0 + math.cos(math.pi * t / n)) / 2.0
-        if t <= n or n > _LONGEST_LOSS:
-            return height
-        # Torch leaves each minimum by adding (1 - cos(pi / n)) / 2 and scales from there on.
-        k = 1 + n + (t - 1 - n) // (2 * n) * (2 * n)
-        return (1.0 - math.cos(math.pi / n)) / 2.0 * (height / ((1.0 + math.cos(math.pi * k / n)) / 2.0))
+        if t > n and n <= _LONGEST_LOSS:
+            # Torch leaves each minimum by adding (1 - cos(pi / n)) / 2 and scales from there on.
+            k = 1 + n + (t - 1 - n) // (2 * n) * (2 * n)
+            height = (1.0 - math.cos(math.pi / n)) / 2.0 * (height / ((1.0 + math.cos(math.pi * k / n)) / 2.0))
+        # Both terms keep their digits where `high` is far below `low`, or 0. The height may end above 1.
+        return max(high * height + low * (1.0 - height), 0.0)
 
     @staticmethod
     def triangle(t: int, up: int, down: int) -> float:
@@ -153,14 +161,18 @@ class ArrayOps:
         return (1.0 + np.cos(np.pi * k / n)) / 2.0
 
     @staticmethod
-    def cosine_wave(t: Any, n: int) -> Any:
+    def cosine(high: Any, low: float, k: Any, n: Any) -> Any:
+        return low + (high - low) * ((1.0 + np.cos(np.pi * k / n)) / 2.0)
+
+    @staticmethod
+    def cosine_wave(high: Any, low: float, t: Any, n: int) -> Any:
         height = (1.0 + np.cos(np.pi * t / n)) / 2.0
         late = t > n
         if n <= _LONGEST_LOSS and late.any():
             k = 1 + n + (t[late] - 1 - n) // (2 * n) * (2 * n)
             first = (1.0 + np.cos(np.pi * k / n)) / 2.0
             height[late] = (1.0 - math.cos(math.pi / n)) / 2.0 * (height[late] / first)
-        return height
+        return high * height if low == 0.0 else np.maximum(high * height + low * (1.0 - height), 0.0)
 
     @staticmethod
     def triangle(t: Any, up: int, down: int) -> Any:

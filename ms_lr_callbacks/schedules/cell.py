@@ -153,9 +153,12 @@ class GraphOps:
     def half_cosine(self, k: Expr, n: Term) -> Expr:
         return _square_of_sine((n - k) / n)
 
-    def cosine_wave(self, t: Expr, n: int) -> Expr:
+    def cosine(self, high: float, low: float, k: Expr, n: Term) -> Expr:
+        return _mixed(high, low, (_square_of_sine((n - k) / n), _square_of_sine(k / n)))
+
+    def cosine_wave(self, high: float, low: float, t: Expr, n: int) -> Expr:
         within = t % (2 * n)
-        return self.half_cosine(self.minimum(within, 2 * n - within), n)
+        return self.cosine(high, low, self.minimum(within, 2 * n - within), n)
 
     def triangle(self, t: Expr, up: int, down: int) -> Expr:
         within = t % (up + down)

@@ -46,7 +46,7 @@ class CosineAnnealingLR(Schedule):
                   eta_min=checks.real("CosineAnnealingLR", "eta_min", self.eta_min, low=0.0))
 
     def _formula(self, ops: Ops, t: Any, base: Any) -> Any:
-        return self.eta_min + (base - self.eta_min) * ops.cosine_wave(t, self.T_max)
+        return ops.cosine_wave(base, self.eta_min, t, self.T_max)
 
     def _first(self, value: float, base: float) -> float:
         return value
@@ -101,12 +101,10 @@ class CosineAnnealingWarmRestarts(Schedule):
 
     def _formula(self, ops: Ops, t: Any, base: Any) -> Any:
         if self.T_mult == 1:
-            height = ops.half_cosine(t % self.T_0, self.T_0)
-        else:
-            edges = self._starts[1:]
-            start, length = ops.lookup(t, edges, self._starts), ops.lookup(t, edges, self._lengths)
-            height = ops.half_cosine(t - start, length)
-        return self.eta_min + (base - self.eta_min) * height
+            return ops.cosine(base, self.eta_min, t % self.T_0, self.T_0)
+        edges = self._starts[1:]
+        start, length = ops.lookup(t, edges, self._starts), ops.lookup(t, edges, self._lengths)
+        return ops.cosine(base, self.eta_min, t - start, length)
 
 
 def _cycles(first: int, growth: int) -> Tuple[Tuple[int, ...], Tuple[int, ...]]:

@@ -146,3 +146,14 @@ def test_a_very_long_cosine_stays_a_cosine(n: int) -> None:
     want = [0.5 + 0.5 * np.cos(np.pi * t / n) for t in late]
     np.testing.assert_allclose(schedule(np.array(late), 1.0), want, rtol=1e-6, atol=1e-15)
     np.testing.assert_allclose([schedule(t, 1.0) for t in late], want, rtol=1e-6, atol=1e-15)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 37, 400])
+def test_a_cosine_up_from_zero_never_falls_below_it(n: int) -> None:
+    """A group with the rate 0 beside others: rounding must not make its rate negative."""
+    schedule = S.CosineAnnealingLR(n, eta_min=0.65)
+    values = schedule(np.arange(10 * n + 1), 0.0)
+    assert values.min() >= 0.0 and min(schedule(t, 0.0) for t in range(10 * n + 1)) >= 0.0
+    np.testing.assert_allclose(values[::2 * n], 0.0, atol=1e-10)
+    np.testing.assert_allclose(values[n::2 * n], 0.65, rtol=1e-12)
+    assert schedule(0, 1e-5) == 1e-5
