@@ -31,6 +31,9 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 ScheduleLike = Union["Schedule", Callable[[int, float], float]]
 
+#: For a function that is no schedule, most often because it was written for torch's LambdaLR.
+FACTOR_REMEDY = "; for a function of t alone, a factor of base, write LambdaLR(...)"
+
 
 def _rebuild(cls: Type[Schedule], arguments: Dict[str, Any]) -> Schedule:
     return cls(**arguments)
@@ -214,7 +217,7 @@ class FunctionSchedule(Schedule):
     function: Callable[[int, float], float]
 
     def __post_init__(self) -> None:
-        checks.function("FunctionSchedule", "function", self.function)
+        checks.function("FunctionSchedule", "function", self.function, "t", "base")
 
     @property
     def closed_form(self) -> bool:
@@ -230,7 +233,7 @@ def as_schedule(owner: str, name: str, value: object) -> Schedule:
     if isinstance(value, Schedule):
         return value
     if callable(value) and not isinstance(value, type):
-        return FunctionSchedule(value)
+        return FunctionSchedule(checks.function(owner, name, value, "t", "base", remedy=FACTOR_REMEDY))
     remedy = ""
     if isinstance(value, type):
         remedy = f"; write {value.__name__}(...) with its arguments"

@@ -4,6 +4,7 @@ Every message names the schedule, the argument, the value received and what is a
 """
 from __future__ import annotations
 
+import inspect
 import math
 import operator
 from typing import Any, Callable, Optional, Sequence, Tuple
@@ -84,8 +85,24 @@ def flag(owner: str, name: str, value: object) -> bool:
     return value
 
 
-def function(owner: str, name: str, value: object) -> Callable[..., float]:
-    """Return ``value`` if it can be called."""
+def function(owner: str, name: str, value: object, *arguments: str, remedy: str = "") -> Callable[..., float]:
+    """Return ``value`` if it can be called with the ``arguments``, positional ones."""
     if not callable(value):
         raise TypeError(_fault(owner, name, "a function", value) + _per_group(value))
+    if not takes(value, len(arguments)):
+        raise TypeError(_fault(owner, name, f"a function f({', '.join(arguments)})", value)
+                        + f", which takes other arguments{remedy}")
     return value
+
+
+def takes(function: Callable[..., Any], count: int) -> bool:
+    """Return whether ``function`` can be called with ``count`` positional arguments; True if that cannot be seen."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return True
+    try:
+        signature.bind(*range(count))
+    except TypeError:
+        return False
+    return True

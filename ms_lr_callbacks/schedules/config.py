@@ -81,7 +81,7 @@ def from_config(config: Any) -> Any:
         if argument == "name":
             continue
         if argument not in allowed:
-            raise ValueError(f"{cls.__name__} has no argument {argument!r}{_nearest(argument, allowed)}")
+            raise ValueError(f"{cls.__name__} has no argument {argument!r}{_nearest(str(argument), allowed)}")
         arguments[argument] = _value(value)
     try:
         return cls(**arguments)

@@ -61,7 +61,7 @@ class CyclicLR(Schedule):
     def __post_init__(self) -> None:
         name = "CyclicLR"
         if self.scale_fn is not None:
-            checks.function(name, "scale_fn", self.scale_fn)
+            checks.function(name, "scale_fn", self.scale_fn, "x")
         if self.step_size_down is not None:
             self._set(step_size_down=checks.integer(name, "step_size_down", self.step_size_down, low=1))
         self._set(base_lr=checks.real(name, "base_lr", self.base_lr, low=0.0),

@@ -31,7 +31,7 @@ class LambdaLR(Schedule):
     lr_lambda: Callable[[int], float]
 
     def __post_init__(self) -> None:
-        checks.function("LambdaLR", "lr_lambda", self.lr_lambda)
+        checks.function("LambdaLR", "lr_lambda", self.lr_lambda, "t")
 
     @property
     def closed_form(self) -> bool:
@@ -72,7 +72,7 @@ class MultiplicativeLR(FactorSchedule):
     _carries_on: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        checks.function("MultiplicativeLR", "lr_lambda", self.lr_lambda)
+        checks.function("MultiplicativeLR", "lr_lambda", self.lr_lambda, "t")
         self._set(_products=Prefix(1.0, lambda k, product: float(product * self.lr_lambda(k))))
 
     @property

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Callable, Optional, Sequence, Union
 
 import numpy as np
+from mindspore import nn
 
 from ms_lr_callbacks._arrays import Float64Array
-from ms_lr_callbacks.schedules.base import Schedule
+from ms_lr_callbacks.schedules.base import FACTOR_REMEDY, Schedule
+from ms_lr_callbacks.schedules.checks import takes
 
 # From here on a number rounds to infinity as a float32.
 _OVERFLOW = 2.0 ** 128 - 2.0 ** 103
@@ -158,7 +160,7 @@ def check_schedules(schedule: Any, callback: str) -> None:
     """Check the argument `schedule` of a callback.
 
     Raises:
-        TypeError: it is neither a schedule, nor a callable, nor a list of these and None.
+        TypeError: it is neither a schedule, nor a callable f(t, base), nor a list of these and None.
         ValueError: it is a list without any schedule.
     """
     several = isinstance(schedule, (list, tuple))
@@ -168,6 +170,12 @@ def check_schedules(schedule: Any, callback: str) -> None:
         if not callable(each) and not (several and each is None):
             raise TypeError(f"{callback} takes a schedule, a callable f(t, base) -> float, or a list with one of these "
                             f"or None for each group, but got {type(each).__name__} {each!r}.")
+        if isinstance(each, nn.Cell):
+            raise TypeError(f"{callback} got the MindSpore cell {type(each).__name__}, which is for the optimizer's "
+                            f"constructor; take a schedule of ms_lr_callbacks.schedules or a function of your own.")
+        if each is not None and not isinstance(each, Schedule) and not takes(each, 2):
+            raise TypeError(f"{callback} takes a callable f(t, base) -> float, but {_name(each)} takes other "
+                            f"arguments{FACTOR_REMEDY}.")
     if several and all(each is None for each in schedule):
         raise ValueError(f"{callback} got {list(schedule)!r}, which drives no group; give at least one schedule.")
 
