@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from pathlib import Path
 from typing import Any, Dict, List
@@ -21,7 +22,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         "preview", help="show a schedule as a table and a picture", description=DESCRIPTION)
     parser.add_argument("config", metavar="CONFIG.json", help="the schedule, as JSON")
     parser.add_argument("--steps", type=_count, required=True, metavar="N", help="number of updates")
-    parser.add_argument("--base", type=float, required=True, metavar="LR", help="the optimizer's base value")
+    parser.add_argument("--base", type=_base, required=True, metavar="LR", help="the optimizer's base value")
     parser.add_argument("--out", metavar="FILE.png", help="also draw a picture (needs matplotlib)")
     parser.add_argument("--log", action="store_true", help="logarithmic value axis of the picture")
     parser.add_argument("--rows", type=_count, default=21, metavar="N", help="rows of the table (default 21)")
@@ -51,10 +52,19 @@ def _count(text: str) -> int:
     return number
 
 
+def _base(text: str) -> float:
+    number = float(text)
+    if not 0.0 <= number < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a finite number >= 0, got {text}")
+    return number
+
+
 def _labelled(config: Any) -> Dict[str, S.Schedule]:
     """Return the schedules of a config file by the label of their column."""
     if isinstance(config, list):
         groups = S.from_config(config)
+        if all(schedule is None for schedule in groups):
+            raise ValueError(f"the list holds no schedule, got {json.dumps(config)}")
         return {f"group_{i}": schedule for i, schedule in enumerate(groups) if schedule is not None}
     if isinstance(config, dict) and config and "name" not in config:
         return {label: S.from_config(item) for label, item in config.items()}

@@ -57,7 +57,8 @@ def test_one_column_per_group(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ('{"name": "StepLR", "step": 3}', "StepLR has no argument 'step'; the nearest is 'step_size'"),
     ('{"name": "StepLR", "step_size": 0}', "step_size must be an int >= 1, got 0"),
     ("{", "preview"), ("7", "config must be a dict"), ("{}", "config has no 'name'"),
-    ('{"a": 7}', "config must be a dict"),
+    ('{"a": 7}', "config must be a dict"), ("[]", "the list holds no schedule, got []"),
+    ("[null]", "the list holds no schedule, got [null]"),
 ])
 def test_bad_config(tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, words: str) -> None:
     path = tmp_path / "bad.json"
@@ -76,6 +77,10 @@ def test_bad_call(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["preview", config, "--steps", "0", "--base", "1"])
     assert "must be at least 1" in capsys.readouterr().err
+    for base in ("nan", "inf", "-1", "x"):
+        with pytest.raises(SystemExit):
+            main(["preview", config, "--steps", "3", "--base", base])
+        assert base in capsys.readouterr().err
 
 
 def test_as_a_process_without_mindspore(tmp_path: Path) -> None:
