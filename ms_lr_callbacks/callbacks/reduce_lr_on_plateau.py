@@ -3,14 +3,15 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import Any, Sequence, Union
+from typing import Any, Optional, Sequence, Union
 
 import numpy as np
 
+from ms_lr_callbacks._arrays import Float32Array, Float64Array
 from ms_lr_callbacks._ranks import mean_over_ranks
 from ms_lr_callbacks.scheduling.driving import DrivingCallback
 from ms_lr_callbacks.training.monitored import read_metric
-from ms_lr_callbacks.scheduling.plateau import Plateau
+from ms_lr_callbacks.scheduling.plateau import Plateau, is_count, is_number
 from ms_lr_callbacks.training.run import TrainingRun
 
 
@@ -65,8 +66,12 @@ class ReduceLROnPlateau(DrivingCallback):
         self._plateau = Plateau(mode, factor, patience, threshold, threshold_mode, cooldown, min_lr, eps)
         self._set_warmup(warmup, warmup_start_factor)
         self._seen = False
+        self._started = False
+        # What the rates are without the factor of the warm-up.
         self._rates: list[float] = []
         self._restored = False
+        self._bases: Sequence[Optional[float]] = []
+        self._held: Float32Array = np.zeros(0, np.float32)
 
     def with_warmup(self, steps: int, start_factor: float = 0.0) -> ReduceLROnPlateau:
         """Set a linear warm-up of `steps` updates in front; see `schedules.warmup`.
@@ -92,21 +97,17 @@ class ReduceLROnPlateau(DrivingCallback):
         self._run = TrainingRun.of(run_context)
         groups = len(self._run.access.groups)
         self._plateau.check_groups(groups)
-        bases = self._run.access.place("lr").bases()
-        held = self._run.access.next_rates()
+        self._bases = self._run.access.place("lr").bases()
+        self._held = self._run.access.next_rates()
         self._take(run_context, list(range(groups)), 1)
-        # A checkpoint's rates are those behind the warm-up, in which the optimizer still may be.
-        known = self._restored or all(np.float32(mine) == now for mine, now in zip(self._rates, held))
-        self._restored = False
-        if len(self._rates) != groups or not known:
-            # What was given, where that is what the optimizer has: 0.1, not 0.10000000149.
-            self._rates = [base if base is not None and np.float32(base) == now else float(now)
-                           for base, now in zip(bases, held)]
-        self._seen = False
+        self._started = self._seen = False
 
     def on_train_epoch_begin(self, run_context: Any) -> None:
         """Write the first rates of the training."""
         self._run.begin(run_context.original_args())
+        if not self._started:
+            self._started = True
+            self._settle_rates()
         self._write()
 
     def on_train_step_end(self, run_context: Any) -> None:
@@ -131,7 +132,8 @@ class ReduceLROnPlateau(DrivingCallback):
         if not self._seen and self._run.updates_done > self._warmup:
             raise ValueError(
                 f"monitor={self.monitor!r} never appeared in this training, so no rate was ever reduced. Model.train "
-                f"offers 'loss' only; for 'eval_loss' and the metrics of Model, train with Model.fit.")
+                f"offers 'loss' only; for 'eval_loss' and the metrics of Model, train with Model.fit and have "
+                f"it evaluate.")
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a checkpoint has to keep of this callback.
@@ -159,17 +161,38 @@ class ReduceLROnPlateau(DrivingCallback):
             self._rates = self._plateau.reduced(self._rates)
             self._write()
 
-    def _write(self) -> None:
+    def _settle_rates(self) -> None:
+        """Take the rates to start from out of what the optimizer had when the training started."""
+        restored, self._restored = self._restored, False
+        # A checkpoint's rates are those behind the warm-up, in which the optimizer still may be.
+        if len(self._rates) == len(self._held) and (restored or self._would_write(self._rates)):
+            return
+        bases = [float("nan") if base is None else base for base in self._bases]
+        if self._would_write(bases):  # another callback's warm-up goes on
+            self._rates = bases
+            return
+        # What was given, where that is what the optimizer has: 0.1, not 0.10000000149.
+        self._rates = [base if np.float32(base) == now else float(now) for base, now in zip(bases, self._held)]
+
+    def _would_write(self, rates: Sequence[float]) -> bool:
+        """Return whether this callback would have left with `rates` what the optimizer had."""
+        return bool((self._values(rates).astype(np.float32) == self._held).all())
+
+    def _values(self, rates: Sequence[float]) -> Float64Array:
+        """Return what the next update uses."""
         update = self._run.updates_done
-        factor = self._rise(update) if update < self._warmup else 1.0
+        values: Float64Array = np.array(rates) * (self._rise(update) if update < self._warmup else 1.0)
+        return values
+
+    def _write(self) -> None:
         assert self._driver is not None
-        self._driver.write(update, np.array([self._rates]) * factor)
+        self._driver.write(self._run.updates_done, self._values(self._rates)[None])
 
     def _set_warmup(self, steps: int, start_factor: float) -> None:
-        if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 0:
+        if not is_count(steps):
             raise ValueError(f"warmup must be a whole number >= 0 of updates, but got {steps!r}.")
-        if not 0.0 <= start_factor <= 1.0:
-            raise ValueError(f"warmup_start_factor must lie in [0, 1], but got {start_factor!r}.")
+        if not is_number(start_factor) or not 0.0 <= start_factor <= 1.0:
+            raise ValueError(f"warmup_start_factor must be a number in [0, 1], but got {start_factor!r}.")
         self._warmup = int(steps)
         self._start_factor = float(start_factor)
 

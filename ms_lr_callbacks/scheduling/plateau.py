@@ -21,13 +21,13 @@ class Plateau:
         """Arguments as of `ReduceLROnPlateau`, which documents them."""
         _check(mode in ("min", "max"), "mode", mode, "'min' or 'max'")
         _check(threshold_mode in ("rel", "abs"), "threshold_mode", threshold_mode, "'rel' or 'abs'")
-        _check(_is_number(factor) and 0.0 < factor < 1.0, "factor", factor, "a number in (0, 1)")
-        _check(_is_count(patience), "patience", patience, "a whole number >= 0")
-        _check(_is_count(cooldown), "cooldown", cooldown, "a whole number >= 0")
-        _check(_is_number(threshold) and threshold >= 0.0, "threshold", threshold, "a number >= 0")
-        _check(_is_number(eps) and eps >= 0.0, "eps", eps, "a number >= 0")
+        _check(is_number(factor) and 0.0 < factor < 1.0, "factor", factor, "a number in (0, 1)")
+        _check(is_count(patience), "patience", patience, "a whole number >= 0")
+        _check(is_count(cooldown), "cooldown", cooldown, "a whole number >= 0")
+        _check(is_number(threshold) and threshold >= 0.0, "threshold", threshold, "a number >= 0")
+        _check(is_number(eps) and eps >= 0.0, "eps", eps, "a number >= 0")
         lows: list[Any] = list(min_lr) if isinstance(min_lr, (list, tuple)) else [min_lr]
-        _check(bool(lows) and all(_is_number(each) and each >= 0.0 for each in lows), "min_lr", min_lr,
+        _check(bool(lows) and all(is_number(each) and each >= 0.0 for each in lows), "min_lr", min_lr,
                "a number >= 0 or a list with one for each group")
         self._mode, self._threshold_mode = mode, threshold_mode
         self._factor, self._threshold, self._eps = float(factor), float(threshold), float(eps)
@@ -88,9 +88,11 @@ def _check(valid: bool, name: str, value: Any, allowed: str) -> None:
         raise ValueError(f"{name} must be {allowed}, but got {value!r}.")
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Return whether `value` is a finite number."""
     return isinstance(value, (int, float, np.number)) and not isinstance(value, bool) and math.isfinite(float(value))
 
 
-def _is_count(value: Any) -> bool:
+def is_count(value: Any) -> bool:
+    """Return whether `value` is a whole number >= 0."""
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and int(value) >= 0

@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 from typing import Any, Optional, Sequence
 
+import mindspore as ms
 import numpy as np
 import pytest
 from mindspore import nn
@@ -91,6 +92,34 @@ def test_warm_up_comes_first_and_judges_nothing(mode: str) -> None:
     np.testing.assert_array_equal(applied, np.array(expected, np.float32))
 
 
+@pytest.mark.parametrize("same", [True, False], ids=["same callback", "new callback"])
+@pytest.mark.parametrize("grouped", [False, True], ids=["flat", "grouped"])
+def test_second_training_goes_on_in_the_warm_up(mode: str, same: bool, grouped: bool) -> None:
+    """The rates that the first training left are those of the warm-up, not what it leads to."""
+    network = ConstantGradient("ab")
+    optimizer = nn.SGD([{"params": [network.a], "lr": 0.3}, {"params": [network.b]}] if grouped
+                       else network.trainable_params(), 0.1)
+    target = model(network, optimizer)
+    plateaus = [S.warmup(ReduceLROnPlateau("loss", mode="max", patience=0, factor=0.5), steps=7) for _ in range(3)]
+    applied = np.concatenate([
+        applied_rates(network, [plateaus[0 if same else run]],
+                      lambda callbacks: target.train(1, dataset(4), callbacks=callbacks)) for run in range(3)])
+    rise = np.minimum(np.arange(12) / 7, 1.0)
+    np.testing.assert_array_equal(applied[:, 0], np.float32(rise * (0.3 if grouped else 0.1)))
+    np.testing.assert_array_equal(applied[:, 1], np.float32(rise * 0.1))
+
+
+def test_rate_that_the_user_set_in_the_warm_up_is_where_it_leads_to() -> None:
+    network = ConstantGradient()
+    optimizer = nn.SGD(network.trainable_params(), 0.1)
+    target = model(network, optimizer)
+    plateau = S.warmup(ReduceLROnPlateau("loss", patience=0), steps=8)
+    target.train(1, dataset(4), callbacks=[plateau])
+    ms.ops.assign(optimizer.learning_rate, ms.Tensor(0.5, ms.float32))
+    applied = applied_rates(network, [plateau], lambda callbacks: target.train(1, dataset(4), callbacks=callbacks))
+    np.testing.assert_array_equal(applied[:, 0], np.float32(0.5 * np.arange(4, 8) / 8))
+
+
 def test_second_training_goes_on_where_the_first_stopped() -> None:
     network = ConstantGradient()
     optimizer = nn.SGD(network.trainable_params(), 1.0)
@@ -148,7 +177,9 @@ def test_two_drivers_of_one_rate_are_refused() -> None:
     ({"min_lr": []}, "min_lr"),
     ({"eps": math.inf}, "eps"),
     ({"warmup": -1}, "warmup must be a whole number"),
-    ({"warmup_start_factor": 2.0}, "warmup_start_factor"),
+    ({"warmup_start_factor": 2.0}, "warmup_start_factor must be a number in"),
+    ({"warmup_start_factor": "0.5"}, "warmup_start_factor must be a number in"),
+    ({"warmup_start_factor": math.nan}, "warmup_start_factor must be a number in"),
 ])
 def test_bad_arguments(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
