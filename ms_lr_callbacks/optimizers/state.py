@@ -17,6 +17,7 @@ from ms_lr_callbacks.optimizers.describe import base_values, rate_kinds, values_
 from ms_lr_callbacks.optimizers.find import find_optimizer
 from ms_lr_callbacks.optimizers.host import dtype_name, look, write
 from ms_lr_callbacks.optimizers.slots import Slots
+from ms_lr_callbacks.optimizers.state_layout import GivenState
 
 _STATIC = "a number"
 
@@ -96,19 +97,19 @@ def load_state_dict(optimizer: Any, state: Mapping[str, Any], strict: bool = Tru
     if not isinstance(state, Mapping):
         raise TypeError(f"state must be what state_dict returns, but got {type(state).__name__}.")
     access = access_to(find_optimizer(None, optimizer))
+    given = GivenState(state, _groups(access))
     plan = Plan(access)
-    plan.add_tensors(state.get("state", {}))
-    plan.add_groups(state.get("param_groups", ()))
-    step = state.get("global_step")
-    if step is None:
-        plan.problems.append("global_step is missing")
+    plan.problems += given.problems
+    plan.add_tensors(given.tensors)
+    if given.groups is not None:
+        plan.add_groups(given.groups)
     if strict and plan.problems:
         raise ValueError(f"The state does not fit this {access.name}; nothing was changed. Build the optimizer as the "
                          f"one it was taken from, or pass strict=False to load what fits:\n- "
                          + "\n- ".join(plan.problems))
     plan.carry_out()
-    if step is not None:
-        access.set_updates(int(step))
+    if given.updates is not None:
+        access.set_updates(given.updates)
     return plan.problems
 
 

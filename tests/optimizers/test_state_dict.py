@@ -182,3 +182,53 @@ def test_groups_that_differ_in_what_the_optimizer_has_once_are_refused() -> None
     with pytest.raises(ValueError, match=r"momentum was \[0.89.*, 0.5\], but the optimizer has one for all groups"):
         load_state_dict(optimizer, state)
     assert_equal(state_dict(optimizer), before)
+
+
+def _set(*keys: Any, value: Any) -> Any:
+    def damage(state: dict[str, Any]) -> None:
+        for key in keys[:-1]:
+            state = state[key]
+        state[keys[-1]] = value
+    return damage
+
+
+def _drop(*keys: Any) -> Any:
+    def damage(state: dict[str, Any]) -> None:
+        for key in keys[:-1]:
+            state = state[key]
+        del state[keys[-1]]
+    return damage
+
+
+@pytest.mark.parametrize("damage, line", [
+    (_set("global_step", value="x"), "global_step is 'x', and not a whole number"),
+    (_set("global_step", value=-5), "global_step is -5"),
+    (_set("global_step", value=10 ** 12), "global_step is 1000000000000"),
+    (_set("global_step", value=None), "global_step is None"),
+    (_drop("global_step"), "global_step is missing"),
+    (_set("more", value=1), "unexpected more"),
+    (_drop("state"), "state is missing"),
+    (_set("state", value=None), "state is None, and not a dict"),
+    (_set("state", 1, value=None), "parameter 1 has None, and not a dict of arrays"),
+    (_set("state", 1, "moment1", value=[[1.0], [1.0, 2.0]]), "parameter 1: moment1 is no array"),
+    (_set("state", 1, "moment1", value="abc"), "moment1 is str"),
+    (_drop("param_groups"), "param_groups is missing"),
+    (_set("param_groups", value=[None]), "param_groups is a list, and not a list of dicts"),
+    (_drop("param_groups", 0, "lr"), "group 0: lr is missing"),
+    (_set("param_groups", 0, "nesterov", value=1.0), "group 0: unexpected nesterov"),
+    (_set("param_groups", 0, "lr", value="abc"), "group 0: lr is 'abc', and not a number"),
+    (_set("param_groups", 0, "lr", value=[0.1]), "group 0: lr is a list, and not a number"),
+    (_set("param_groups", 0, "lr", value=float("nan")), "group 0: lr is nan, and not a number"),
+    (_set("param_groups", 0, "betas", value=(0.9,)), "group 0: betas is a tuple, and not two numbers"),
+    (_set("param_groups", 0, "params", value=3), "group 0: params is 3, and not a list"),
+])
+def test_a_state_of_another_layout_is_refused_before_anything_changes(damage: Any, line: str) -> None:
+    optimizer = nn.Adam(Regression().trainable_params(), 0.1)
+    state, before = state_dict(optimizer), state_dict(optimizer)
+    state["state"][0]["moment1"] = np.ones((4, 3), np.float32)
+    damage(state)
+    with pytest.raises(ValueError, match="nothing was changed") as caught:
+        load_state_dict(optimizer, state)
+    assert line in str(caught.value)
+    assert_equal(state_dict(optimizer), before)
+    assert any(line in problem for problem in load_state_dict(optimizer, state, strict=False))
