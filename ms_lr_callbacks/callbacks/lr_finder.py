@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+from numbers import Integral, Real
 from typing import Any, Optional
 
 import numpy as np
@@ -55,7 +56,7 @@ class LRFinder(Callback):
         _check(start, end, steps, mode, explosion)
         self.result: Optional[RangeTest] = None
         space = np.geomspace if mode == "exp" else np.linspace
-        self._planned = space(start, end, steps).astype(np.float64)
+        self._planned = space(start, end, int(steps)).astype(np.float64)
         self._mode = mode
         self._explosion = explosion
         self._losses: list[float] = []
@@ -144,6 +145,7 @@ def find_lr(model: Any, dataset: Any, start: float = 1e-7, end: float = 10.0, st
         A `RangeTest` with ``rates``, ``losses``, ``smoothed``, ``suggestion`` and ``plot(path)``.
 
     Raises:
+        TypeError: `model` is no ``Model``, or `dataset` no dataset.
         ValueError: an argument is out of range, or the learning rates cannot be driven (see
             `LRScheduler`).
 
@@ -158,10 +160,15 @@ def find_lr(model: Any, dataset: Any, start: float = 1e-7, end: float = 10.0, st
         ValueError: end must be a finite number > start=1.0, but got 0.1.
     """
     finder = LRFinder(start, end, steps, mode, explosion)
+    if not hasattr(model, "train_network"):
+        raise TypeError(f"model must be a mindspore.train.Model, but got {type(model).__name__}.")
+    if not callable(getattr(dataset, "get_dataset_size", None)):
+        raise TypeError(f"dataset must be a dataset of mindspore.dataset, as for Model.train, but got "
+                        f"{type(dataset).__name__}.")
     counters = {name: value for name, value in vars(model).items() if type(value) is int}
     training = [(cell, cell.training) for _, cell in model.train_network.cells_and_names()]
     # A train cell that accumulates gradients is called more often than it updates.
-    calls = steps if updates_at_each_call(model.train_network) else 100 * steps
+    calls = int(steps) if updates_at_each_call(model.train_network) else 100 * int(steps)
     epochs = -(-calls // max(int(dataset.get_dataset_size()), 1))
     try:
         model.train(epochs, dataset, callbacks=[finder], dataset_sink_mode=False)
@@ -194,14 +201,18 @@ class _RunningMean:
         return mean > limit and mean > self._first
 
 
-def _check(start: float, end: float, steps: int, mode: str, explosion: float) -> None:
-    if not (math.isfinite(start) and start > 0):
+def _check(start: Any, end: Any, steps: Any, mode: Any, explosion: Any) -> None:
+    if not (_is_finite(start) and start > 0):
         raise ValueError(f"start must be a finite number > 0, but got {start!r}.")
-    if not (math.isfinite(end) and end > start):
+    if not (_is_finite(end) and end > start):
         raise ValueError(f"end must be a finite number > start={start!r}, but got {end!r}.")
-    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 3:
+    if isinstance(steps, bool) or not isinstance(steps, Integral) or steps < 3:
         raise ValueError(f"steps must be a whole number >= 3, but got {steps!r}.")
     if mode not in ("exp", "linear"):
         raise ValueError(f"mode must be 'exp' or 'linear', but got {mode!r}.")
-    if not explosion > 1:
+    if not (isinstance(explosion, Real) and float(explosion) > 1):
         raise ValueError(f"explosion must be a number > 1, but got {explosion!r}.")
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)

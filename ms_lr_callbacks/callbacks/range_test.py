@@ -1,6 +1,7 @@
 """What a learning-rate range test has found."""
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,17 +48,17 @@ class RangeTest:
     def suggestion(self) -> Optional[float]:
         """The rate at which the loss fell fastest in relation to its height; None if it never fell.
 
-        For a loss that is not positive everywhere: at which it fell fastest. On a quadratic bowl this is
-        the rate with which gradient descent needs the fewest steps.
+        For a loss that is negative somewhere: at which it fell fastest. On a quadratic bowl this is the
+        rate with which gradient descent needs the fewest steps. On one that is steeper in one direction
+        than in another, the fall is fastest where the steep direction has long been left behind, at
+        rates that it would not stand; therefore never more than the best rate of a bowl on which the
+        same updates would have brought the loss halfway down.
         """
-        count = int(np.isfinite(self.losses).sum())
-        losses = self.losses[:count]
-        if count < 3:
+        losses = self.losses[:int(np.isfinite(self.losses).sum())]
+        if len(losses) < 3:
             return None
-        heights = _smooth(np.log(losses) if losses.min() > 0 else losses)
-        falls = np.diff(heights)[:max(int(np.argmin(heights)), 1)]
-        steepest = int(np.argmin(falls))
-        return float(self.rates[steepest]) if falls[steepest] < 0 else None
+        steepest = _steepest(_heights(losses))
+        return None if steepest is None else float(min(self.rates[steepest], _best_on_a_bowl(self.rates, losses)))
 
     def plot(self, path: Union[str, os.PathLike[str]]) -> Path:
         """Draw losses, smoothed losses and the suggestion into a PNG file.
@@ -85,6 +86,47 @@ class RangeTest:
         _limit_height(axes, self.losses)
         axes.legend()
         return save(figure, path)
+
+
+def _heights(losses: Float64Array) -> Float64Array:
+    """Return the logarithms of the losses; the losses themselves if one is negative."""
+    positive = losses[losses > 0]
+    if losses.min() < 0 or not len(positive):
+        return losses
+    # A loss of exactly 0 counts as a thousandth of the smallest other one.
+    return np.asarray(np.log(np.maximum(losses, positive.min() / 1000)))
+
+
+def _steepest(heights: Float64Array) -> Optional[int]:
+    """Return after which value the heights, once smoothed, fall fastest; None if they never fall.
+
+    It is looked for where they fall fastest in the large, from one sixth of them to the next: between
+    two neighbours a noisy loss falls fastest anywhere.
+    """
+    falls = np.diff(smooth := _smooth(heights))[:max(int(np.argmin(smooth)), 1)]
+    descent = heights[:len(falls) + 1]
+    reach = max(len(descent) // 6, 1)
+    large = [descent[index + 1:index + 1 + reach].mean() - descent[max(index + 1 - reach, 0):index + 1].mean()
+             for index in range(len(falls))]
+    first = max(int(np.argmin(large)) - reach, 0)
+    steepest = first + int(np.argmin(falls[first:first + 2 * reach + 1]))
+    return steepest if falls[steepest] < 0 else None
+
+
+def _best_on_a_bowl(rates: Float64Array, losses: Float64Array) -> float:
+    """Return 1 / c for the curvature c of a bowl on which the same updates would halve the loss above its lowest value.
+
+    Gradient descent on it divides that by ``exp(2 * c * r)`` with a small rate r.
+    """
+    smooth = _smooth(losses)
+    lowest = int(np.argmin(smooth))
+    half = (smooth[0] + smooth[lowest]) / 2
+    above = np.flatnonzero(smooth[:lowest + 1] > half)
+    if not len(above):
+        return math.inf
+    last = int(above[-1])
+    part = (smooth[last] - half) / (smooth[last] - smooth[last + 1])
+    return float(2 * (rates[:last].sum() + part * rates[last]) / math.log(2))
 
 
 def _smooth(values: Float64Array) -> Float64Array:

@@ -2,9 +2,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, Iterator
 
 import mindspore as ms
+import mindspore.dataset as ds
 import numpy as np
 import pytest
 from mindspore import Parameter, Tensor, nn, ops
@@ -182,11 +183,12 @@ class TestWhatIsMeasured:
         assert result.diverged and not np.isfinite(result.losses[-1]) and np.isfinite(result.losses[:-1]).all()
         assert np.isnan(result.smoothed[-1]) and network.w.asnumpy() == before
 
-    def test_a_loss_that_never_falls_has_no_suggestion(self) -> None:
-        rates = np.geomspace(1e-3, 1, 20)
-        assert RangeTest(rates, np.linspace(1, 2, 20), "exp", False).suggestion is None
-        assert RangeTest(rates[:2], np.array([2.0, 1.0]), "exp", False).suggestion is None
-        assert RangeTest(rates[:1], np.array([np.nan]), "exp", True).suggestion is None
+    def test_a_loss_that_is_nan_from_the_start(self, mode: str, tmp_path: Path) -> None:
+        network = Bowl(float("nan"))
+        result = find_lr(model(network, nn.SGD(network.trainable_params(), 0.1)), dataset(5), 0.1, 10.0, 20)
+        assert result.diverged and result.suggestion is None and len(result.losses) == 1
+        assert network.w.asnumpy().tolist() == [2.0, 2.0, 2.0]
+        assert result.plot(tmp_path / "nan.png").exists()
 
     def test_negative_losses(self) -> None:
         network = ConstantGradient(start=-1.0)
@@ -208,10 +210,44 @@ def test_plot(spacing: str, tmp_path: Path) -> None:
     ({"start": 0.0}, "start must be a finite number > 0"), ({"start": float("nan")}, "start must be"),
     ({"end": 1e-8}, "end must be a finite number > start"), ({"end": float("inf")}, "end must be"),
     ({"steps": 2}, "steps must be a whole number >= 3"), ({"steps": 10.0}, "steps must be"),
+    ({"start": "a"}, "start must be a finite number > 0, but got 'a'"), ({"end": None}, "end must be"),
+    ({"explosion": "a"}, "explosion must be"), ({"mode": ["exp"]}, "mode must be"),
     ({"mode": "log"}, "mode must be 'exp' or 'linear'"), ({"explosion": 1.0}, "explosion must be a number > 1")])
 def test_bad_arguments(arguments: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         LRFinder(**arguments)
+
+
+def test_whole_numbers_of_numpy() -> None:
+    network = Bowl(1.0)
+    trained = model(network, nn.SGD(network.trainable_params(), 0.1))
+    assert len(find_lr(trained, dataset(5), np.float32(1e-4), np.float64(0.01), np.int64(5)).rates) == 5
+
+
+def test_neither_model_nor_dataset() -> None:
+    with pytest.raises(TypeError, match="model must be a mindspore.train.Model, but got Bowl"):
+        find_lr(Bowl(1.0), dataset(5))
+    network = Bowl(1.0)
+    with pytest.raises(TypeError, match="dataset must be a dataset of mindspore.dataset.*list"):
+        find_lr(model(network, nn.SGD(network.trainable_params(), 0.1)), [1, 2])
+
+
+def test_an_exception_in_the_dataset_leaves_no_trace(mode: str) -> None:
+    def rows() -> Iterator[Any]:
+        for row in range(12):
+            if row == 7:
+                raise OSError("the data are gone")
+            yield np.ones(3, np.float32), np.ones(1, np.float32)
+
+    network = Regression()
+    trained = model(network, momentum(network))
+    trained.train(1, dataset(3))
+    before = weights(trained.train_network)
+    broken = ds.GeneratorDataset(rows, ["x", "y"], python_multiprocessing=False).batch(2)
+    with pytest.raises(RuntimeError, match="the data are gone"):
+        find_lr(trained, broken, 1e-4, 1.0, 10)
+    after = weights(trained.train_network)
+    assert all(before[name].tobytes() == after[name].tobytes() for name in before)
 
 
 def test_monitor_plot(tmp_path: Path) -> None:
