@@ -114,6 +114,17 @@ class OptimizerCheckpoint(Callback):
             NoUsableCheckpointError: all checkpoints are damaged.
             DirectoryInUseError: another run saves into the directory.
             ValueError: there is no optimizer, or a callback refuses its state; nothing was changed.
+
+        Examples:
+            >>> import tempfile
+            >>> from mindspore import nn
+            >>> from mindspore.train import Model
+            >>> from ms_lr_callbacks import OptimizerCheckpoint
+            >>> network = nn.Dense(2, 3)
+            >>> model = Model(network, nn.MSELoss(), nn.Momentum(network.trainable_params(), 0.5, 0.5))
+            >>> checkpoint = OptimizerCheckpoint(tempfile.mkdtemp())
+            >>> checkpoint.resume(model)  # there is no checkpoint yet
+            ResumePoint(epoch=0, step=0, path=None)
         """
         target = Target(model, dataset, callbacks)
         loaded = self._load()

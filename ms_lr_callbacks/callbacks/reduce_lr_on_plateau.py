@@ -140,6 +140,11 @@ class ReduceLROnPlateau(DrivingCallback):
 
         Returns:
             The best metric, the counters and the rates by name.
+
+        Examples:
+            >>> from ms_lr_callbacks import ReduceLROnPlateau
+            >>> ReduceLROnPlateau("loss").state_dict()
+            {'best': inf, 'bad_epochs': 0, 'cooldown_left': 0, 'rates': []}
         """
         return {**self._plateau.state_dict(), "rates": list(self._rates)}
 
@@ -148,6 +153,11 @@ class ReduceLROnPlateau(DrivingCallback):
 
         Args:
             state: what `state_dict` returned.
+
+        Examples:
+            >>> from ms_lr_callbacks import ReduceLROnPlateau
+            >>> plateau, another = ReduceLROnPlateau("loss"), ReduceLROnPlateau("loss")
+            >>> another.load_state_dict(plateau.state_dict())
         """
         self._plateau.load_state_dict(state)
         self._rates = list(state["rates"])

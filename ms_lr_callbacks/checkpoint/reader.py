@@ -55,6 +55,11 @@ class CheckpointReport:
         step: The step that its manifest names, or None where that could not be read.
         faults: One sentence per damaged file; empty when all is well.
         nbytes: Bytes that the manifest lists.
+
+    Example:
+        >>> report = verify_checkpoint("nowhere/step-00000200")
+        >>> bool(report), report.step, report.nbytes
+        (False, None, 0)
     """
 
     path: Path

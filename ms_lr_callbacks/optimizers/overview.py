@@ -19,6 +19,13 @@ class Hyperparameter:
         bases: what the optimizer's constructor was given, one for each group; None where that was
             not one number.
         refusal: why it cannot be changed while training; None if it can.
+
+    Examples:
+        >>> from mindspore import nn
+        >>> from ms_lr_callbacks import hyperparameters
+        >>> momentum = hyperparameters(nn.Momentum(nn.Dense(2, 3).trainable_params(), 0.25, 0.5))["momentum"]
+        >>> momentum.values, momentum.bases, momentum.drivable
+        ((0.5,), (0.5,), True)
     """
 
     name: str

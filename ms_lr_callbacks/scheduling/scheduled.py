@@ -108,6 +108,12 @@ class ScheduledCallback(DrivingCallback):
 
         Returns:
             Plain numbers by name, for `load_state_dict`.
+
+        Examples:
+            >>> from ms_lr_callbacks import LRScheduler
+            >>> from ms_lr_callbacks import schedules as S
+            >>> LRScheduler(S.ExponentialLR(0.9)).state_dict()  # no training has started
+            {'offset': None}
         """
         return {"offset": self._offset}
 
@@ -116,6 +122,12 @@ class ScheduledCallback(DrivingCallback):
 
         Args:
             state: what `state_dict` returned.
+
+        Examples:
+            >>> from ms_lr_callbacks import LRScheduler
+            >>> from ms_lr_callbacks import schedules as S
+            >>> scheduler, another = LRScheduler(S.ExponentialLR(0.9)), LRScheduler(S.ExponentialLR(0.9))
+            >>> another.load_state_dict(scheduler.state_dict())
         """
         self._offset = state["offset"]
 

@@ -41,9 +41,12 @@ class ScalarWriter(ABC):
         ...     def write(self, points):
         ...         self.rate = max(self.rate, *(point.values["lr"] for point in points))
         >>> writer = Highest()
+        >>> writer.open(after_step=0)
         >>> writer.write([Scalars(1, {"lr": 0.5}, 0.0), Scalars(2, {"lr": 0.25}, 0.0)])
+        >>> writer.flush()
         >>> writer.rate
         0.5
+        >>> writer.close()
     """
 
     def open(self, after_step: int) -> None:
