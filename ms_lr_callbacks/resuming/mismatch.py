@@ -10,8 +10,9 @@ from ms_lr_callbacks.checkpoint import CheckpointError, TensorRecord
 from ms_lr_callbacks.optimizers import OptimizerAccess
 from ms_lr_callbacks.optimizers.describe import base_values, class_name, rate_kinds
 from ms_lr_callbacks.optimizers.host import dtype_name
+from ms_lr_callbacks.training.loss_scale import capture_loss_scale, loss_scale_problem
 
-_SHOWN = 50
+SHOWN = 50
 
 
 class CheckpointMismatchError(CheckpointError, ValueError):
@@ -60,6 +61,14 @@ def surroundings_problems(state: Mapping[str, Any], ranks: int, steps_per_epoch:
     return problems
 
 
+def loss_scale_problems(saved: Optional[dict[str, Any]], manager: Any) -> list[str]:
+    """Compare the loss-scale manager: its class, and which numbers it has."""
+    problem, now = loss_scale_problem(manager, saved), capture_loss_scale(manager)
+    if problem is not None or saved is None or now is None:
+        return [] if problem is None else [problem]
+    return _differ("the loss-scale manager's numbers", sorted(saved["values"]), sorted(now["values"]))
+
+
 def changed_bases(state: Mapping[str, Any], access: OptimizerAccess) -> list[str]:
     """List the hyperparameters that the constructor was given another value of than when the run began."""
     now = base_values(access)
@@ -75,8 +84,8 @@ def refuse(path: Any, problems: list[str]) -> None:
         CheckpointMismatchError: there are.
     """
     if problems:
-        shown = problems[:_SHOWN]
-        more = [f"and {len(problems) - _SHOWN} more"] if len(problems) > _SHOWN else []
+        shown = problems[:SHOWN]
+        more = [f"and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
         raise CheckpointMismatchError(
             f"{path} does not fit this training; nothing was changed. Build the network, the optimizer and the dataset "
             f"as they were when it was saved, or pass another directory to start afresh:\n- "

@@ -10,15 +10,13 @@ from ms_lr_callbacks._ranks import world_size
 from ms_lr_callbacks.resuming import mismatch
 from ms_lr_callbacks.resuming.callback_states import match, restore_callbacks, stateful
 from ms_lr_callbacks.resuming.data_position import doubts, seek
-from ms_lr_callbacks.training.loss_scale import loss_scale_problem, restore_loss_scale
 from ms_lr_callbacks.resuming.randomness import random_cells, restore_randomness
+from ms_lr_callbacks.resuming.state_form import faults
+from ms_lr_callbacks.training.loss_scale import restore_loss_scale
 from ms_lr_callbacks.checkpoint import CheckpointError, LoadedCheckpoint
 from ms_lr_callbacks.optimizers import OptimizerAccess, access_to, find_optimizer
 from ms_lr_callbacks.optimizers.host import write
 from ms_lr_callbacks.optimizers.inventory import Inventory
-
-_KEYS = ("step", "epoch", "position", "groups", "optimizer", "hyperparameters", "loss_scale", "callbacks", "random",
-         "ranks")
 
 
 @dataclass(frozen=True)
@@ -97,10 +95,11 @@ class Target:
         return left
 
     def _check_ours(self, loaded: LoadedCheckpoint) -> None:
-        missing = [key for key in _KEYS if key not in loaded.state]
-        if missing:
-            raise CheckpointError(f"{loaded.path} was not saved by OptimizerCheckpoint: its state lacks "
-                                  f"{', '.join(missing)}; pass a directory of OptimizerCheckpoint's own.")
+        found = faults(loaded.state, loaded.step)
+        if found:
+            raise CheckpointError(f"{loaded.path} was not saved by OptimizerCheckpoint, or was changed since; nothing "
+                                  f"was loaded. Pass a directory of OptimizerCheckpoint's own:\n- "
+                                  + "\n- ".join(found[:mismatch.SHOWN]))
 
     def _problems(self, state: dict[str, Any], saved: Any, sections: Any) -> list[str]:
         steps = None if self._dataset is None else int(self._dataset.get_dataset_size())
@@ -110,8 +109,7 @@ class Target:
             problems.append("it was saved with save_network=False; pass that here too, and load the network yourself")
             sections = {name: part for name, part in sections.items() if name != "network"}
         problems += mismatch.tensor_problems(saved, sections)
-        scale = loss_scale_problem(self._loss_scale_manager, state["loss_scale"])
-        return problems + ([] if scale is None else [scale])
+        return problems + mismatch.loss_scale_problems(state["loss_scale"], self._loss_scale_manager)
 
     def _restore_progress(self, state: dict[str, Any]) -> None:
         progress = self.access.progress
