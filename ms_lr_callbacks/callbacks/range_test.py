@@ -30,8 +30,12 @@ class RangeTest:
         >>> rates = np.geomspace(1e-3, 10, 50)
         >>> curvature = 4.0  # gradient descent on 2 w ** 2 does best with a rate of 1/4
         >>> losses = 2 * np.cumprod(np.concatenate([[1.0], (1 - curvature * rates[:-1]) ** 2]))
-        >>> bool(0.2 < RangeTest(rates, losses, "exp", False).suggestion < 0.3)
+        >>> result = RangeTest(rates, losses, "exp", False)
+        >>> bool(0.2 < result.suggestion < 0.3)
         True
+        >>> import tempfile
+        >>> result.plot(f"{tempfile.mkdtemp()}/curve.png").name
+        'curve.png'
     """
 
     rates: Float64Array
