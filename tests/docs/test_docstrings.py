@@ -1,7 +1,8 @@
 """The docstring of every public name says what its arguments are and what it returns, with an example.
 
-Its examples are run by the doctests. A method that overrides one of this package, as the writers do,
-may leave to it what does not change.
+Public is what can be imported from the package and its two public modules, and what the reference shows beside
+that: classes whose objects a user is handed. Examples are run by the doctests. A method that overrides one of
+this package, as the writers do, may leave to it what does not change.
 """
 from __future__ import annotations
 
@@ -10,11 +11,13 @@ import re
 from typing import Any
 
 import pytest
-from public_names import public_methods, public_objects
+from public_names import handed_out, has_members_documented, public_methods, public_objects, public_properties
 
-OBJECTS = public_objects()
+OBJECTS = {**public_objects(), **handed_out()}
 METHODS = [(owner, name) for owner, each in OBJECTS.items() if isinstance(each, type)
-           for name, _ in public_methods(each)]
+           if owner in public_objects() or has_members_documented(owner) for name, _ in public_methods(each)]
+PROPERTIES = [(owner, name) for owner, each in OBJECTS.items() if isinstance(each, type)
+              for name in public_properties(each)]
 
 
 def section(text: str, *titles: str) -> str:
@@ -72,6 +75,28 @@ def test_methods_are_explained(owner: str, name: str) -> None:
     assert text
     assert parameters(signature) <= entries(section(text, "Args"))
     assert signature.return_annotation == "None" or section(text, "Returns", "Yields")
+
+
+@pytest.mark.parametrize("owner, name", METHODS)
+def test_methods_have_an_example(owner: str, name: str) -> None:
+    """Of their own, or in that of a class that has them."""
+    each = OBJECTS[owner]
+    shown = "\n".join(line for base in each.__mro__ for line in (base.__doc__ or "").splitlines() if ">>> " in line)
+    assert ">>> " in docstring(each, name) or f".{name}(" in shown
+
+
+@pytest.mark.parametrize("owner, name", PROPERTIES)
+def test_properties_are_explained(owner: str, name: str) -> None:
+    assert inspect.getattr_static(OBJECTS[owner], name).__doc__
+
+
+def test_what_is_looked_at() -> None:
+    """Nothing of the documented surface is missed."""
+    assert {("OptimizerCheckpoint", "resume"), ("LRMonitor", "plot"), ("ReduceLROnPlateau", "with_warmup"),
+            ("schedules.OneCycleLR", "momentum_schedule"), ("writers.ScalarWriter", "write"),
+            ("callbacks.range_test.RangeTest", "plot")} <= set(METHODS)
+    assert {("LRMonitor", "history"), ("OptimizerCheckpoint", "stopped_by"),
+            ("schedules.Schedule", "closed_form"), ("optimizers.Hyperparameter", "drivable")} <= set(PROPERTIES)
 
 
 @pytest.mark.parametrize("text, wanted", [

@@ -4,27 +4,15 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from types import ModuleType
-from typing import Iterator
 from xml.etree import ElementTree
 
 import pytest
-from public_names import public_objects
+from public_names import documented, public_objects
 
 from ms_lr_callbacks.cli import inspect, main, preview, verify
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 SVG = "{http://www.w3.org/2000/svg}"
-
-
-def documented() -> Iterator[str]:
-    """Yield the full name of all that is in the reference."""
-    for page in sorted((DOCS / "api").glob("*.md")):
-        module = ""
-        for directive, name in re.findall(r"^\.\. (\w+):: ([\w.]+)", page.read_text(encoding="utf-8"), re.M):
-            if directive == "currentmodule":
-                module = name
-            elif directive.startswith("auto"):
-                yield name if name.startswith("ms_lr_callbacks.") else f"{module}.{name}"
 
 
 def test_every_public_name_is_in_the_reference_once() -> None:
