@@ -44,7 +44,7 @@ autodoc_default_options = {"exclude-members": ", ".join(
 
 # Everything else that a docstring refers to has to be in the reference.
 nitpick_ignore_regex = [
-    ("py:class", r"(numpy|pathlib|os|logging|mindspore)\..+"),
+    ("py:class", r"(collections|logging|mindspore|numpy|os|pathlib)\..+"),
     ("py:class", "Path|LearningRateSchedule|FloatArray"),
     ("py:obj", "end"),  # an argument that happens to be called like a method of MindSpore's Callback
 ]
