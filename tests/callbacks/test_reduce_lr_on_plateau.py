@@ -10,8 +10,11 @@ import mindspore as ms
 import numpy as np
 import pytest
 from mindspore import nn
+from mindspore.experimental import optim
+from mindspore.train import Model
 from ranks import run_ranks
 from scripted import Echo, Scripted
+from train_cells import TrainCell
 from training import ConstantGradient, applied_rates, dataset, model
 
 from ms_lr_callbacks import LRScheduler, ReduceLROnPlateau, get_lr
@@ -154,6 +157,32 @@ def test_metric_that_never_appears_is_an_error() -> None:
     optimizer = nn.SGD(network.trainable_params(), 1.0)
     with pytest.raises(ValueError, match="monitor='eval_loss' never appeared .*train with Model.fit"):
         model(network, optimizer).train(1, dataset(2), callbacks=[ReduceLROnPlateau("eval_loss")])
+
+
+@pytest.mark.parametrize("grouped, words", [
+    (False, "ReduceLROnPlateau reduces static learning rates, but this SGD was built with a list; pass a float"),
+    (True, "ReduceLROnPlateau reduces static learning rates, but group 1 was built with a list; pass a float"),
+], ids=["flat", "grouped"])
+def test_dynamic_rate_is_refused(grouped: bool, words: str) -> None:
+    network = ConstantGradient("ab")
+    optimizer = nn.SGD([{"params": [network.a]}, {"params": [network.b], "lr": [0.1] * 4}] if grouped
+                       else network.trainable_params(), 0.1 if grouped else [0.1] * 4)
+    with pytest.raises(ValueError, match=words):
+        model(network, optimizer).train(1, dataset(2), callbacks=[ReduceLROnPlateau()])
+
+
+@pytest.mark.parametrize("build", [
+    lambda weights: nn.SGD(weights, 1.0), lambda weights: optim.SGD(weights, lr=1.0),
+], ids=["nn", "experimental"])
+def test_optimizer_in_a_train_cell_of_the_users(mode: str, build: Any) -> None:
+    """MindSpore's own finds no optimizer there."""
+    network = ConstantGradient()
+    optimizer = build(network.trainable_params())
+    trained = Model(TrainCell(network, optimizer))
+    plateau = ReduceLROnPlateau("loss", mode="max", patience=0, factor=0.5)  # this loss falls with each update
+    applied = applied_rates(network, [plateau], lambda callbacks: trained.train(3, dataset(2), callbacks=callbacks))
+    np.testing.assert_array_equal(applied[:, 0], np.float32([1.0, 1.0, 1.0, 1.0, 0.5, 0.5]))
+    assert get_lr(optimizer) == [0.25]
 
 
 def test_two_drivers_of_one_rate_are_refused() -> None:
