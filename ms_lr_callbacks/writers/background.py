@@ -4,7 +4,7 @@ from __future__ import annotations
 import queue
 import threading
 import weakref
-from typing import Callable, Optional, Sequence
+from typing import Any, Callable, Optional, Sequence
 
 from ms_lr_callbacks.writers.base import Scalars, ScalarWriter
 
@@ -29,6 +29,7 @@ class BackgroundWriter(ScalarWriter):
         >>> writer = BackgroundWriter(AddScalarWriter(Show()))
         >>> writer.open(after_step=0)
         >>> writer.write([Scalars(1, {"lr": 0.5}, wall_time=0.0)])
+        >>> writer.request_flush()
         >>> writer.close()
         1 lr 0.5
     """
@@ -36,8 +37,9 @@ class BackgroundWriter(ScalarWriter):
     def __init__(self, writer: ScalarWriter) -> None:
         self._writer = writer
         self._jobs: queue.SimpleQueue[Optional[_Job]] = queue.SimpleQueue()
-        self._errors: list[Exception] = []
+        self._errors: list[BaseException] = []
         self._thread: Optional[threading.Thread] = None
+        self._at_exit: Optional[weakref.finalize[Any, BackgroundWriter]] = None
 
     def open(self, after_step: int) -> None:
         self._submit(lambda: self._writer.open(after_step))
@@ -61,6 +63,8 @@ class BackgroundWriter(ScalarWriter):
         self._jobs.put(None)
         if thread is not None:
             thread.join()
+        if self._at_exit is not None:
+            self._at_exit.detach()
         self._raise_error()
 
     def _submit(self, job: _Job) -> None:
@@ -69,7 +73,7 @@ class BackgroundWriter(ScalarWriter):
                                             name="ms_lr_callbacks writer")
             self._thread.start()
             # A daemon would be cut off when the interpreter exits; let it finish its queue.
-            weakref.finalize(self, _finish, self._writer, self._jobs, self._thread)
+            self._at_exit = weakref.finalize(self, _finish, self._writer, self._jobs, self._thread)
         self._jobs.put(job)
 
     def _wait(self) -> None:
@@ -83,14 +87,14 @@ class BackgroundWriter(ScalarWriter):
             raise self._errors.pop(0)
 
 
-def _work(jobs: queue.SimpleQueue[Optional[_Job]], errors: list[Exception]) -> None:
+def _work(jobs: queue.SimpleQueue[Optional[_Job]], errors: list[BaseException]) -> None:
     while True:
         job = jobs.get()
         if job is None:
             return
         try:
             job()
-        except Exception as error:  # raised by the next call of the writer
+        except BaseException as error:  # raised by the next call; if the thread ended, that would wait for ever
             errors.append(error)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Optional, Sequence, Union
 
 from ms_lr_callbacks.writers.base import Scalars, ScalarWriter
+from ms_lr_callbacks.writers.destination import checked_file
 from ms_lr_callbacks.writers.text_file import ContinuedFile, shortest
 
 _FIRST = ["step", "wall_time"]
@@ -26,7 +27,7 @@ class CSVWriter(ScalarWriter):
         path: the file; missing folders are made.
 
     Raises:
-        OSError: when opened or written to: the file cannot be written.
+        OSError: `path` is a folder, or cannot be written.
 
     Examples:
         >>> import pathlib, tempfile
@@ -41,7 +42,7 @@ class CSVWriter(ScalarWriter):
     """
 
     def __init__(self, path: Union[str, os.PathLike[str]]) -> None:
-        self._file = ContinuedFile(Path(path), _step_of)
+        self._file = ContinuedFile(checked_file("path", path), _step_of, header=",".join(_FIRST))
         self._columns: list[str] = []
 
     def open(self, after_step: int) -> None:

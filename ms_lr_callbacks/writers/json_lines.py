@@ -4,10 +4,10 @@ from __future__ import annotations
 import json
 import math
 import os
-from pathlib import Path
 from typing import Optional, Sequence, Union
 
 from ms_lr_callbacks.writers.base import Scalars, ScalarWriter
+from ms_lr_callbacks.writers.destination import checked_file
 from ms_lr_callbacks.writers.text_file import ContinuedFile, shortest
 
 
@@ -23,7 +23,7 @@ class JSONLinesWriter(ScalarWriter):
         path: the file, by custom with the ending ``.jsonl``; missing folders are made.
 
     Raises:
-        OSError: when opened or written to: the file cannot be written.
+        OSError: `path` is a folder, or cannot be written.
 
     Examples:
         >>> import pathlib, tempfile
@@ -38,7 +38,7 @@ class JSONLinesWriter(ScalarWriter):
     """
 
     def __init__(self, path: Union[str, os.PathLike[str]]) -> None:
-        self._file = ContinuedFile(Path(path), _step_of)
+        self._file = ContinuedFile(checked_file("path", path), _step_of)
 
     def open(self, after_step: int) -> None:
         self._file.open(after_step)

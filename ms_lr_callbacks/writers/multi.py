@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from typing import Callable, Iterable, Sequence
 
 from ms_lr_callbacks.writers.base import Scalars, ScalarWriter
@@ -52,7 +53,9 @@ class MultiWriter(ScalarWriter):
             if not any(writer is failed for failed in self._failed):
                 try:
                     call(writer)
-                except Exception:  # whatever a writer raises, the training matters more
+                except BaseException as error:  # whatever a writer raises, the training matters more
+                    if not isinstance(error, Exception) and threading.current_thread() is threading.main_thread():
+                        raise  # a wish to stop, not of the writer's making
                     self._failed.append(writer)
                     _LOGGER.exception("%s failed and gets no more values; the training and the other writers go on.",
                                       type(writer).__name__)

@@ -7,6 +7,7 @@ from typing import Any, Optional, Sequence, Union
 import numpy as np
 
 from ms_lr_callbacks.writers.base import Scalars, ScalarWriter
+from ms_lr_callbacks.writers.destination import checked_folder
 
 
 class SummaryRecordWriter(ScalarWriter):
@@ -21,6 +22,7 @@ class SummaryRecordWriter(ScalarWriter):
         log_dir: the folder, made if missing.
 
     Raises:
+        OSError: `log_dir` is a file, or nothing can be written there.
         RuntimeError: when opened: there is a ``SummaryRecord`` already. When written to: MindSpore
             has not taken the values.
 
@@ -31,7 +33,7 @@ class SummaryRecordWriter(ScalarWriter):
     """
 
     def __init__(self, log_dir: Union[str, os.PathLike[str]]) -> None:
-        self._log_dir = os.fspath(log_dir)
+        self._log_dir = str(checked_folder("log_dir", log_dir))
         self._record: Optional[Any] = None
 
     def open(self, after_step: int) -> None:

@@ -6,6 +6,7 @@ import time
 from typing import Any, Optional, Sequence, Union
 
 from ms_lr_callbacks.writers.base import Scalars, ScalarWriter
+from ms_lr_callbacks.writers.destination import checked_folder
 
 
 class TensorBoardWriter(ScalarWriter):
@@ -23,7 +24,7 @@ class TensorBoardWriter(ScalarWriter):
 
     Raises:
         ImportError: when opened: tensorboardX is not installed.
-        OSError: the folder or file cannot be written.
+        OSError: `log_dir` is a file, or nothing can be written there.
 
     Examples:
         >>> import tempfile
@@ -35,7 +36,7 @@ class TensorBoardWriter(ScalarWriter):
     """
 
     def __init__(self, log_dir: Union[str, os.PathLike[str]]) -> None:
-        self._log_dir = os.fspath(log_dir)
+        self._log_dir = str(checked_folder("log_dir", log_dir))
         self._events: Optional[Any] = None
 
     def open(self, after_step: int) -> None:

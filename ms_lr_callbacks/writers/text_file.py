@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import IO, Callable, Optional
 
@@ -13,15 +14,21 @@ class ContinuedFile:
 
     Whatever a killed process left is continued: a line that was cut short and all lines behind the
     step at which the run goes on are cut off. A run that starts from nothing sets a file with
-    points in it aside, as ``<name>.1`` and so on: nothing is overwritten.
+    points in it aside, as ``<name>.1`` and so on: nothing is overwritten. So does a run that finds a
+    file which holds something else; of one that is damaged a copy is set aside.
     """
 
-    def __init__(self, path: Path, step_of: Callable[[str], Optional[int]]) -> None:
-        """`step_of` returns the step of a whole line, None for a line that belongs to no step.
+    def __init__(self, path: Path, step_of: Callable[[str], Optional[int]], header: str = "") -> None:
+        """Name the file.
 
-        It raises ValueError for a line that is damaged.
+        Args:
+            path: the file.
+            step_of: returns the step of a whole line, None for a line that belongs to no step; raises
+                ValueError for a line that is damaged.
+            header: what the first line begins with.
         """
         self.path = path
+        self._header = header.encode("utf-8")
         self._step_of = step_of
         self._file: Optional[IO[str]] = None
 
@@ -33,7 +40,7 @@ class ContinuedFile:
             if after_step == 0:
                 self._set_aside()
             else:
-                os.truncate(self.path, self._length_up_to(after_step))
+                self._cut(after_step)
         self.reopen()
 
     def reopen(self) -> None:
@@ -61,29 +68,43 @@ class ContinuedFile:
         if file is not None:
             file.close()
 
-    def _length_up_to(self, after_step: int) -> int:
-        """Return the length in bytes of the lines to keep."""
+    def _cut(self, after_step: int) -> None:
+        length, sound = self._length_up_to(after_step)
+        if sound:
+            os.truncate(self.path, length)
+        elif length == 0:
+            self._set_aside()
+        else:
+            shutil.copyfile(self.path, self._free_name())
+            os.truncate(self.path, length)
+
+    def _length_up_to(self, after_step: int) -> tuple[int, bool]:
+        """Return the length in bytes of the lines to keep, and whether the line behind them is one of ours."""
         length = 0
         with open(self.path, "rb") as lines:
             for line in lines:
                 if not line.endswith(b"\n"):
                     break
+                if length == 0 and not line.startswith(self._header):
+                    return 0, False
                 try:
                     step = self._step_of(line.decode("utf-8"))
                 except ValueError:
-                    break
+                    return length, False
                 if step is not None and step > after_step:
                     break
                 length += len(line)
-        return length
+        return length, True
 
     def _set_aside(self) -> None:
-        if self.path.stat().st_size == 0:
-            return
+        if self.path.stat().st_size:
+            self.path.rename(self._free_name())
+
+    def _free_name(self) -> Path:
         number = 1
         while (aside := self.path.with_name(f"{self.path.name}.{number}")).exists():
             number += 1
-        self.path.rename(aside)
+        return aside
 
 
 def shortest(value: float) -> str:

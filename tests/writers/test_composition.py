@@ -82,6 +82,14 @@ class TestMulti:
         writer.write([point(2)])
         assert inner.calls[-2:] == [("open", 1), ("write", [2])]
 
+    def test_a_wish_to_stop_is_the_main_threads_own(self) -> None:
+        class Stops:
+            def add_scalar(self, tag: str, value: float, step: int) -> None:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            MultiWriter([as_writer(Stops())]).write([point(1)])
+
 
 class TestBackground:
     def test_keeps_the_order_and_works_in_one_thread(self) -> None:
@@ -135,6 +143,25 @@ class TestBackground:
         subprocess.run([sys.executable, "-c", script, str(tmp_path / "run.csv")], check=True,
                        cwd=Path(__file__).parents[2])
         assert csv_file(tmp_path / "run.csv")["lr"] == [(step, 0.5) for step in range(1, 1001)]
+
+    @pytest.mark.parametrize("stop", [SystemExit, KeyboardInterrupt, GeneratorExit])
+    def test_nothing_that_a_writer_raises_ends_the_thread(self, stop: type[BaseException]) -> None:
+        class Stops:
+            def add_scalar(self, tag: str, value: float, step: int) -> None:
+                raise stop
+
+        others = Recorder()
+        writer = BackgroundWriter(MultiWriter([as_writer(Stops()), others]))
+        writer.open(0)
+        writer.write([point(1)])
+        writer.flush()
+        writer.close()
+        assert others.calls == [("open", 0), ("write", [1]), "flush", "close"]
+        alone = BackgroundWriter(as_writer(Stops()))
+        alone.write([point(1)])
+        with pytest.raises(stop):
+            alone.flush()
+        alone.close()
 
 
 class TestAddScalar:

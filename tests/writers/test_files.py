@@ -171,3 +171,37 @@ def test_a_damaged_event_file_is_read_up_to_the_damage(tmp_path: Path) -> None:
     writer.write(points(4, 6))
     writer.close()
     assert tensorboard(tmp_path) == shown(1, 6)
+
+
+@text_files
+@pytest.mark.parametrize("content", ["epoch,loss\n1,0.5\n2,0.25\n", "1,0.5\n2,0.25\n", "[1, 2]\n", "step,loss\n7,1\n"])
+def test_a_file_that_somebody_else_wrote_is_set_aside(name: str, build: Any, read: Any, content: str,
+                                                      tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_text(content)
+    writer = build(path)
+    writer.open(after_step=5)
+    writer.write(points(6, 8))
+    writer.close()
+    assert as_float32(read(path)) == shown(6, 8)
+    assert path.with_name(f"{name}.1").read_text() == content
+
+
+@text_files
+def test_of_a_damaged_file_a_copy_is_kept(name: str, build: Any, read: Any, tmp_path: Path) -> None:
+    path = tmp_path / name
+    writer = build(path)
+    writer.open(after_step=0)
+    writer.write(points(1, 9))
+    writer.close()
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines[5] = b"\0" * 20 + b"\n"
+    path.write_bytes(b"".join(lines))
+    kept = 4 if name.endswith(".csv") else 5
+    writer = build(path)
+    writer.open(after_step=8)
+    writer.write(points(9, 10))
+    writer.close()
+    got = as_float32(read(path))
+    assert got["loss"] == shown(1, kept)["loss"] + shown(9, 10)["loss"]
+    assert path.with_name(f"{name}.1").read_bytes() == b"".join(lines)
