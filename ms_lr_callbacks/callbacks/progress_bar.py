@@ -2,9 +2,10 @@
 from __future__ import annotations
 
 import datetime
+import logging
 import sys
 import time
-from typing import IO, Any, Mapping, Optional
+from typing import IO, Any, Callable, Mapping, Optional
 
 from mindspore.train import Callback
 
@@ -13,6 +14,7 @@ from ms_lr_callbacks.monitoring.bar_display import Display, choose_display
 from ms_lr_callbacks.training.losses import fetch, loss_of
 from ms_lr_callbacks.training.run import TrainingRun
 
+_LOGGER = logging.getLogger("ms_lr_callbacks")
 _BAR_SECONDS = 0.5
 
 
@@ -31,6 +33,7 @@ class ProgressBar(Callback):
         line_seconds: seconds, > 0, between two lines where no bar can be drawn.
 
     Raises:
+        TypeError: `stream` cannot be written to.
         ValueError: `line_seconds` is not a positive number.
         ImportError: at train begin: a bar is called for and tqdm is not installed.
 
@@ -42,6 +45,8 @@ class ProgressBar(Callback):
 
     def __init__(self, stream: Optional[IO[str]] = None, *, line_seconds: float = 10.0) -> None:
         super().__init__()
+        if stream is not None and not callable(getattr(stream, "write", None)):
+            raise TypeError(f"stream must be an open text file or None, but got {stream!r}.")
         if isinstance(line_seconds, bool) or not isinstance(line_seconds, (int, float)) or not line_seconds > 0:
             raise ValueError(f"line_seconds must be a positive number of seconds, but got {line_seconds!r}.")
         self._stream = stream
@@ -77,7 +82,7 @@ class ProgressBar(Callback):
             self._epochs = epoch + int(cb_params.epoch_num)
             self._done = _steps_left_out(cb_params.train_dataset) % max(self._total, 1)
             self._pace.start((self._epochs - epoch) * self._total - self._done)
-        self._display.start(f"epoch {epoch + 1}/{self._epochs}", self._done, self._total)
+        self._show(lambda display: display.start(f"epoch {epoch + 1}/{self._epochs}", self._done, self._total))
         self._refreshed_at = time.monotonic()
 
     def on_train_step_end(self, run_context: Any) -> None:
@@ -93,15 +98,17 @@ class ProgressBar(Callback):
         now = time.monotonic()
         if now - self._refreshed_at >= self._display.pause:
             self._refreshed_at = now
-            self._display.update(self._done, f"{self._numbers(cb_params)}, {self._pace.time_left()} left")
+            text = f"{self._numbers(cb_params)}, {self._pace.time_left()} left"
+            self._show(lambda display: display.update(self._done, text))
 
     def on_train_epoch_end(self, run_context: Any) -> None:
         """End the bar, with the metrics if there was an evaluation."""
         cb_params = run_context.original_args()
         self._run.end_epoch(cb_params)
         if self._display is not None:
-            results = cb_params.get("eval_results") or cb_params.get("metrics") or {}
-            self._display.finish(self._done, self._numbers(cb_params) + _metrics_text(results))
+            metrics = _metrics_text(cb_params.get("eval_results") or cb_params.get("metrics") or {})
+            text = self._numbers(cb_params)
+            self._show(lambda display: display.finish(self._done, text, metrics))
 
     def on_train_end(self, run_context: Any) -> None:
         """Let the next training begin anew."""
@@ -110,9 +117,18 @@ class ProgressBar(Callback):
 
     def __exit__(self, *error: Any) -> None:
         # Model.fit also enters and exits the callbacks around each evaluation; only an exception ends the run.
-        if error and error[0] is not None and self._display is not None:
-            self._display.abort()
+        if error and error[0] is not None:
+            self._show(lambda display: display.abort())
             self._display = None
+
+    def _show(self, call: Callable[[Display], None]) -> None:
+        """Have something displayed, if anything is."""
+        if self._display is not None:
+            try:
+                call(self._display)
+            except (OSError, ValueError):  # the terminal has gone, the file is closed, the disk is full
+                self._display = None
+                _LOGGER.exception("ProgressBar cannot write and shows nothing more of this training, which goes on.")
 
     def _numbers(self, cb_params: Any) -> str:
         """Return loss and learning rate in words; waits for the device."""
@@ -157,7 +173,7 @@ def _steps_left_out(dataset: Any) -> int:
 def _metrics_text(results: Mapping[str, Any]) -> str:
     """Return metrics in words, each once: MindSpore gives the loss as ``loss`` and as ``eval_loss``."""
     named = {name if name.startswith("eval_") else f"eval_{name}": value for name, value in results.items()}
-    return "".join(f", {name} {_short(value)}" for name, value in named.items())
+    return ", ".join(f"{name} {_short(value)}" for name, value in named.items())
 
 
 def _short(value: Any) -> str:

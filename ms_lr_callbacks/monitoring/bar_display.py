@@ -7,6 +7,10 @@ import time
 from abc import ABC, abstractmethod
 from typing import IO, Any, Optional
 
+# Without the bar's own time left, which is the epoch's: it has to fit into 80 columns.
+_BAR = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{rate_fmt}{postfix}]"
+_FULL_BAR = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}, {rate_fmt}{postfix}]"
+
 
 class Display(ABC):
     """Shows one epoch after the other.
@@ -26,8 +30,8 @@ class Display(ABC):
         """Show that `done` steps of the epoch are done."""
 
     @abstractmethod
-    def finish(self, done: int, text: str) -> None:
-        """End the epoch."""
+    def finish(self, done: int, text: str, metrics: str) -> None:
+        """End the epoch, with the metrics of its evaluation, if there was one."""
 
     def abort(self) -> None:
         """Leave the output in order after an exception."""
@@ -40,20 +44,35 @@ class BarDisplay(Display):
         self.pause = pause
         self._bar_class = bar_class
         self._stream = stream
+        self._title = ""
         self._bar: Any = None
 
     def start(self, title: str, done: int, total: int) -> None:
         width = {"dynamic_ncols": True} if _knows_width(self._stream) else {"ncols": 80}
+        self._title = title
         self._bar = self._bar_class(total=total, initial=done, desc=title, unit="step", file=self._stream,
-                                    mininterval=0, miniters=0, **width)
+                                    mininterval=0, miniters=0, bar_format=_BAR, **width)
 
     def update(self, done: int, text: str) -> None:
         self._bar.set_postfix_str(text, refresh=False)
         self._bar.update(done - self._bar.n)
 
-    def finish(self, done: int, text: str) -> None:
-        self.update(done, text)
+    def finish(self, done: int, text: str, metrics: str) -> None:
+        self._bar.bar_format = _FULL_BAR
+        self._bar.n = done
+        # What does not fit behind the bar, tqdm would cut off: it gets a line of its own.
+        parts = [part for part in (text, metrics) if part]
+        count = next((count for count in range(len(parts), 0, -1) if self._fits(", ".join(parts[:count]))), 0)
+        self._bar.set_postfix_str(", ".join(parts[:count]), refresh=False)
         self.abort()
+        if parts[count:]:
+            self._bar_class.write(f"{self._title}: {', '.join(parts[count:])}", file=self._stream)
+
+    def _fits(self, text: str) -> bool:
+        """Return whether there is room for `text` behind the bar, and for a rate of a few more digits."""
+        padded = f"{text}    "
+        self._bar.set_postfix_str(padded, refresh=False)
+        return padded in str(self._bar)
 
     def abort(self) -> None:
         bar, self._bar = self._bar, None
@@ -81,8 +100,8 @@ class LineDisplay(Display):
         print(f"{self._title}: {done}/{self._total} steps, {rate:.1f} steps/s{', ' * bool(text)}{text}",
               file=self._stream, flush=True)
 
-    def finish(self, done: int, text: str) -> None:
-        self.update(done, text)
+    def finish(self, done: int, text: str, metrics: str) -> None:
+        self.update(done, ", ".join(filter(None, (text, metrics))))
 
 
 def choose_display(stream: Optional[IO[str]], default: IO[str], bar_seconds: float, line_seconds: float) -> Display:
@@ -100,10 +119,16 @@ def choose_display(stream: Optional[IO[str]], default: IO[str], bar_seconds: flo
     target = default if stream is None else stream
     if stream is None and _is_notebook():
         return BarDisplay(_tqdm(), None, bar_seconds)
-    isatty = getattr(target, "isatty", None)
-    if isatty is not None and isatty():
+    if _is_terminal(target):
         return BarDisplay(_tqdm(), target, bar_seconds)
     return LineDisplay(target, line_seconds)
+
+
+def _is_terminal(stream: Any) -> bool:
+    try:
+        return bool(stream.isatty())
+    except (AttributeError, ValueError):  # there is no such method or stream, or it is closed
+        return False
 
 
 def _knows_width(stream: Optional[IO[str]]) -> bool:

@@ -76,6 +76,24 @@ def test_in_a_terminal_it_is_one_bar_for_each_epoch() -> None:
     assert any(re.search(r"\d:\d\d:\d\d left", bar) for bar in bars)
 
 
+def test_in_a_narrow_terminal_nothing_is_cut_off() -> None:
+    drawn = run_in_terminal(script(2, 0, 0.05), columns=60)
+    lines = [line for line in re.split(r"[\r\n]+", drawn) if "epoch" in line]
+    assert max(map(len, lines)) <= 60
+    number = r"-?[\d.]+"
+    for epoch in (1, 2):
+        of_epoch = [line.rstrip() for line in lines if f"epoch {epoch}/2" in line]
+        assert re.search(rf"20/20 \[[\d:]+, +{number}step/s\]", of_epoch[-2])
+        assert re.fullmatch(rf"epoch {epoch}/2: loss {number}, lr {number}, eval_loss {number}", of_epoch[-1])
+
+
+def test_in_80_columns_there_is_room_for_loss_rate_and_time_left() -> None:
+    drawn = run_in_terminal(script(2, 0, 0.05), columns=80)
+    assert re.search(r"step/s, loss -?[\d.]+, lr [\d.]+, \d:\d\d:\d\d left\]", drawn)
+    lines = [line for line in re.split(r"[\r\n]+", drawn) if "epoch 2/2" in line]
+    assert "eval_loss" in lines[-1] and re.search(r"step/s, loss -?[\d.]+, lr [\d.]+\]", lines[-2])
+
+
 def test_in_a_terminal_that_does_not_tell_its_width() -> None:
     assert re.search(r"epoch 1/1: +\S+ *100%|epoch 1/1: 100%", run_in_terminal(script(1, 0, 0), columns=0))
 
@@ -183,6 +201,9 @@ def test_in_a_notebook_it_is_tqdms(monkeypatch: pytest.MonkeyPatch) -> None:
         def set_postfix_str(self, text: str, refresh: bool) -> None:
             seen.append(text)
 
+        def __str__(self) -> str:
+            return str(seen[-1])
+
         def update(self, steps: int) -> None:
             self.n += steps
 
@@ -215,6 +236,49 @@ def test_two_ranks_have_one_bar(tmp_path: Path) -> None:
     logs = [log.read_text() for log in (tmp_path / "logs").glob("worker_*.log")]
     assert sorted("epoch 2/2: 20/20 steps" in log for log in logs) == [False, True]
     assert sorted("epoch" in log for log in logs) == [False, True]
+
+
+class Broken(io.StringIO):
+    """A stream that fails from some write on."""
+
+    def __init__(self, writes: int, terminal: bool) -> None:
+        super().__init__()
+        self._left = writes
+        self._terminal = terminal
+
+    def isatty(self) -> bool:
+        return self._terminal
+
+    def write(self, text: str) -> int:
+        self._left -= 1
+        if self._left < 0:
+            raise OSError(28, "No space left on device")
+        return super().write(text)
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+@pytest.mark.parametrize("writes", [0, 1, 3, 7])
+def test_a_stream_that_fails_does_not_end_the_training(writes: int, terminal: bool,
+                                                       caplog: pytest.LogCaptureFixture) -> None:
+    network = ConstantGradient()
+    model(network, nn.SGD(network.trainable_params(), 0.5)).train(
+        2, dataset(5), [ProgressBar(Broken(writes, terminal), line_seconds=1e-9)])
+    assert network.w.asnumpy()[0] == -5.0
+    reports = [record for record in caplog.records if record.name == "ms_lr_callbacks"]
+    assert len(reports) == 1 and "ProgressBar cannot write" in caplog.text and "No space left" in caplog.text
+
+
+def test_a_stream_that_is_closed_does_not_either(caplog: pytest.LogCaptureFixture) -> None:
+    stream = io.StringIO()
+    stream.close()
+    network = ConstantGradient()
+    model(network, nn.SGD(network.trainable_params(), 0.5)).train(1, dataset(3), [ProgressBar(stream)])
+    assert network.w.asnumpy()[0] == -1.5 and "ProgressBar cannot write" in caplog.text
+
+
+def test_bad_stream() -> None:
+    with pytest.raises(TypeError, match="stream must be an open text file or None, but got 'run.log'"):
+        ProgressBar("run.log")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("seconds", [0, -1, float("nan"), "1", True, None])
