@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -58,11 +59,28 @@ def test_version_is_that_of_the_metadata() -> None:
     assert distribution().version == ms_lr_callbacks.__version__
 
 
+def test_the_metadata_says_what_a_user_looks_for() -> None:
+    metadata = distribution().metadata
+    assert "MindSpore" in metadata["Summary"] and metadata["Requires-Python"] == ">=3.9"
+    assert "Apache-2.0" in (metadata["License"], metadata["License-Expression"])
+    assert {"examples", "docs", "test", "plot", "progress"} <= set(metadata.get_all("Provides-Extra"))
+    assert "Typing :: Typed" in metadata.get_all("Classifier")
+
+
+def test_the_command_line_tells_the_version(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-m", "ms_lr_callbacks", "--version"], capture_output=True, text=True,
+                          cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(PACKAGE.parent)},
+                          stdin=subprocess.DEVNULL, timeout=120, check=False)
+    assert done.returncode == 0 and ms_lr_callbacks.__version__ in done.stdout.split()
+
+
 def test_the_installed_package_is_complete() -> None:
     """Tests may run against the checkout; what pip has installed must have every file of it."""
-    installed = {str(file) for file in distribution().files or ()}
+    # Only an installation has a record; what setuptools leaves in a checkout has none.
+    installed = {line.partition(",")[0] for each in importlib.metadata.distributions(name="ms_lr_callbacks")
+                 for line in (each.read_text("RECORD") or "").splitlines()}
     if not any(name.startswith("ms_lr_callbacks/") for name in installed):
-        pytest.skip("an editable installation has no files of its own")
+        pytest.skip("a checkout or an editable installation has no files of its own")
     here = {str(file.relative_to(PACKAGE.parent)) for file in PACKAGE.rglob("*")
             if file.suffix in (".py", ".typed")}
     assert here <= installed
