@@ -21,6 +21,7 @@ from typing import Any, Optional
 
 import numpy as np
 
+from ms_lr_callbacks.optimizers import updates_at_each_call
 from ms_lr_callbacks.scheduling.driving import DrivingCallback
 from ms_lr_callbacks.training.run import TrainingRun, updates_per_call
 from ms_lr_callbacks.scheduling.values import GroupValues, Limits, Schedules, check_schedules, schedule_of_each_group
@@ -181,10 +182,15 @@ class ScheduledCallback(DrivingCallback):
         rows = self._driver.rows
         if self._by_epoch:
             return 1
-        if self._values.foreseeable:
-            rows *= max(1, _BLOCK // rows)
-        left = self._run.updates_left(cb_params) if rows > 1 else None
-        return rows if left is None else max(1, min(rows, left))
+        count = rows * max(1, _BLOCK // rows) if self._values.foreseeable else rows
+        if count == 1:
+            return 1
+        # Nothing beyond the end: a schedule may warn there. A train cell of the user's may do several
+        # updates in a call; it is handed whole tables.
+        left = self._run.calls_left(cb_params)
+        if not updates_at_each_call(cb_params.train_network) and not cb_params.get("dataset_sink_mode"):
+            left = -(-left // rows) * rows
+        return max(1, min(count, left))
 
 
 def _checked_count(name: str, value: Any, least: int) -> Optional[int]:

@@ -8,7 +8,7 @@ calls of the train network, which are not updates under gradient accumulation or
 """
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Any
 
 from ms_lr_callbacks.training.updates import UpdateCounter
 from ms_lr_callbacks.optimizers import access_to, find_optimizer, updates_at_each_call
@@ -110,10 +110,8 @@ class TrainingRun:
         """Return the number, from 0, of the current epoch."""
         return self.epochs_before + int(cb_params.cur_epoch_num) - 1
 
-    def updates_left(self, cb_params: Any) -> Optional[int]:
-        """Return how many more updates this training does; None if its train cell may do any number."""
-        if not updates_at_each_call(cb_params.train_network) and not cb_params.get("dataset_sink_mode"):
-            return None
+    def calls_left(self, cb_params: Any) -> int:
+        """Return how many more times this training calls its train network; updates under dataset sinking."""
         total = int(cb_params.epoch_num) * int(cb_params.batch_num)
         return total - (int(cb_params.cur_step_num) - self._calls_before)
 

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from pathlib import Path
 from typing import Any, Callable
 
@@ -232,3 +233,22 @@ def test_too_small_a_lookahead_is_an_error_and_no_silence() -> None:
     cell = RepeatedTrainCell(network, UserSGD(network.trainable_params(), 0.5), repeats=4)
     with pytest.raises(RuntimeError, match="3 updates more than LRScheduler .*lookahead="):
         Model(cell).train(1, dataset(3), LRScheduler(COSINE))
+
+
+@pytest.mark.parametrize("cell", [
+    lambda network, optimizer: model(network, optimizer),
+    lambda network, optimizer: Model(TrainCell(network, optimizer)),
+], ids=["Model's", "a user's train cell"])
+def test_a_run_as_long_as_its_schedule_asks_for_nothing_beyond(cell: Callable[..., Any]) -> None:
+    """OneCycleLR warns past its end, and values are computed many updates before they are used."""
+    for steps, warned in ((3, 0), (5, 1)):
+        network = ConstantGradient()
+        schedule = S.OneCycleLR(max_lr=0.5, total_steps=6)
+        target = cell(network, UserSGD(network.trainable_params(), 0.1))
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            moves = applied_rates(network, [LRScheduler(schedule)],
+                                  lambda callbacks: target.train(2, dataset(steps), callbacks))
+            assert len([each for each in caught if "OneCycleLR was made for 6" in str(each.message)]) == warned
+        held = [schedule(min(t, 5), 0.1) for t in range(2 * steps)]
+        np.testing.assert_array_equal(moves[:, 0], np.float32(held))
