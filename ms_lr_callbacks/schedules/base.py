@@ -230,8 +230,8 @@ class FunctionSchedule(Schedule):
 
 def as_schedule(owner: str, name: str, value: object) -> Schedule:
     """Return ``value`` if it is a schedule, or wrapped if it is a plain function."""
-    if isinstance(value, Schedule):
-        return value
+    if isinstance(value, Schedule) and type(value).__call__ is Schedule.__call__:
+        return value  # A user's subclass that only says how it is called is no more than a function.
     if callable(value) and not isinstance(value, type):
         return FunctionSchedule(checks.function(owner, name, value, "t", "base", remedy=FACTOR_REMEDY))
     remedy = ""

@@ -86,6 +86,16 @@ def test_warmup_in_front_of_anything(inner: Any, start: float) -> None:
     assert S.warmup(inner, 0)(7, 0.3) == pytest.approx(want[7], rel=1e-14)
 
 
+def test_a_subclass_that_is_only_called_composes_like_a_function() -> None:
+    class Halving(S.Schedule):
+        def __call__(self, t: Any, base: float) -> Any:
+            return base / 2 ** t
+
+    assert S.to_list(Halving(), 0.8, 3) == [0.8, 0.4, 0.2]
+    assert S.values(S.warmup(Halving(), 2), 0.8, 4).tolist() == [0.0, 0.4, 0.8, 0.4]
+    assert S.SequentialLR([S.StepLR(1), Halving()], [1])(2, 0.8) == 0.4
+
+
 def test_warmup_lets_an_object_make_its_own() -> None:
     class Plateau:
         def with_warmup(self, steps: int, start_factor: float) -> List[Any]:
