@@ -235,6 +235,22 @@ def test_too_small_a_lookahead_is_an_error_and_no_silence() -> None:
         Model(cell).train(1, dataset(3), LRScheduler(COSINE))
 
 
+@pytest.mark.parametrize("shared", [False, True], ids=["rates of their own", "the default rate"])
+def test_two_callbacks_drive_a_group_each(mode: str, shared: bool) -> None:
+    network = ConstantGradient("ab")
+    groups = [{"params": [network.a], "weight_decay": 0.0}, {"params": [network.b]}]
+    rates = (0.1, 0.1) if shared else (0.3, 0.7)
+    if not shared:
+        groups = [{**group, "lr": rate} for group, rate in zip(groups, rates)]
+    callbacks = [LRScheduler([COSINE, None]), LRScheduler([None, HALVING])]
+    seen = Record(lambda context: get_lr(context.original_args().optimizer))
+    target = model(network, nn.SGD(groups, 0.1))
+    moves = applied_rates(network, [*callbacks, seen], lambda each: target.train(2, dataset(3), each))
+    wanted = np.stack([float32_values(COSINE, rates[0], 7), float32_values(HALVING, rates[1], 7)], axis=1)
+    np.testing.assert_array_equal(moves, wanted[:6])
+    np.testing.assert_array_equal(np.float32(seen.seen), wanted[1:])
+
+
 @pytest.mark.parametrize("cell", [
     lambda network, optimizer: model(network, optimizer),
     lambda network, optimizer: Model(TrainCell(network, optimizer)),
