@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Optional, Union
 
 import mindspore as ms
+import numpy as np
 from mindspore.train import Callback
 
 from ms_lr_callbacks import _ranks
@@ -17,6 +18,7 @@ from ms_lr_callbacks.training.run import TrainingRun
 from ms_lr_callbacks.resuming.saving import Interval, TrainingSaver
 from ms_lr_callbacks.resuming.stop_signals import StopSignals
 from ms_lr_callbacks.checkpoint import CheckpointStore, LoadedCheckpoint
+from ms_lr_callbacks.checkpoint.names import step_of
 
 __all__ = ["OptimizerCheckpoint", "ResumePoint"]
 
@@ -47,7 +49,7 @@ class OptimizerCheckpoint(Callback):
         stopped_by: the signal that has stopped the last training; None if none did.
 
     Raises:
-        TypeError: `directory` is no path.
+        TypeError: `directory` is no path. At train begin: a Parameter has a type that no checkpoint holds.
         ValueError: an argument is out of range. At train begin and in `resume`: there is no optimizer.
         DirectoryInUseError: at train begin and in `resume`: another run saves into `directory`.
         CheckpointWriteError: at a later step or at train end: a checkpoint could not be written.
@@ -79,6 +81,7 @@ class OptimizerCheckpoint(Callback):
         self._saver: Optional[TrainingSaver] = None
         self._waiting_states: list[dict[str, Any]] = []
         self._expected_batches: Optional[int] = None
+        self._looked = False
 
     @property
     def directory(self) -> Path:
@@ -130,11 +133,13 @@ class OptimizerCheckpoint(Callback):
         loaded = self._load()
         self._waiting_states, self._expected_batches = [], None
         if loaded is None:
+            self._looked = True
             return ResumePoint(0, 0, None)
         self._waiting_states = target.restore(loaded, self._save_network, _ranks.rank() == 0 or self._writes_shards())
         if dataset is not None:
             self._expected_batches = loaded.state["position"]["batches"]
         wait_for_all()
+        self._looked = True  # what is ahead of this one is damaged, and was warned about
         return ResumePoint(loaded.state["epoch"], loaded.state["step"], loaded.path)
 
     def on_train_begin(self, run_context: Any) -> None:
@@ -154,6 +159,7 @@ class OptimizerCheckpoint(Callback):
     def on_train_epoch_begin(self, run_context: Any) -> None:
         """Finish the checkpoint of the epoch before."""
         self._now.begin_epoch(run_context.original_args())
+        self._warn_of_another_run()
 
     def on_train_step_begin(self, run_context: Any) -> None:
         """Finish the checkpoint of the step before."""
@@ -212,6 +218,19 @@ class OptimizerCheckpoint(Callback):
         mode = ms.get_auto_parallel_context("parallel_mode")
         return mode in ("semi_auto_parallel", "auto_parallel") and _ranks.world_size() > 1
 
+    def _warn_of_another_run(self) -> None:
+        """Say once that the directory is ahead of a training that did not begin with `resume`."""
+        if self._store is None or self._looked:
+            return
+        self._looked = True
+        newest, done = next(iter(self._store.checkpoints()), None), self._now.run.updates_done
+        if newest is not None and (step_of(newest.name) or 0) > done:
+            warnings.warn(
+                f"{self._directory} holds {newest.name}, and this training is at step {done}: that checkpoint is of "
+                f"another run. It would be kept before those of this run, and resume() would load it. Call resume() "
+                f"before training to go on with it, or give this run a directory of its own.",
+                RuntimeWarning, stacklevel=3)
+
     def _load_waiting_states(self, cb_params: Any) -> None:
         """Load the states of callbacks that `resume` was not given."""
         pairs, left = match(stateful(cb_params.list_callback), self._waiting_states)
@@ -240,6 +259,6 @@ class OptimizerCheckpoint(Callback):
 def _checked_count(name: str, value: Any) -> Optional[int]:
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < 1:
         raise ValueError(f"{name} must be a whole number >= 1 or None, but got {value!r}.")
-    return value
+    return int(value)

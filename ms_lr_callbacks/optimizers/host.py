@@ -20,11 +20,18 @@ Records = dict[str, dict[str, TensorRecord]]
 
 
 def look(parameter: Any) -> TensorRecord:
-    """Return a Parameter's value; it may change with the next step. Waits for the device."""
+    """Return the value of a Parameter or Tensor; it may change with the next step. Waits for the device.
+
+    Raises:
+        TypeError: a checkpoint has no place for its type.
+    """
     if parameter.dtype == ms.bfloat16:
         wide = parameter.float().asnumpy()
         return TensorRecord.bfloat16((wide.view(np.uint32) >> 16).astype(np.uint16).reshape(wide.shape))
-    return TensorRecord.of(parameter.asnumpy())
+    try:
+        return TensorRecord.of(parameter.asnumpy())
+    except TypeError as error:
+        raise TypeError(f"{getattr(parameter, 'name', None) or 'a Tensor'}: {error}") from None
 
 
 def write(parameter: Any, record: TensorRecord) -> None:
@@ -32,14 +39,18 @@ def write(parameter: Any, record: TensorRecord) -> None:
 
     `record` has the Parameter's shape and type.
     """
-    settle_numpy()
     if parameter.has_init:
         parameter.init_data()
-    if record.dtype == "bfloat16":
-        wide = (record.array.astype(np.uint32) << 16).view(np.float32).reshape(record.shape)
-        parameter.copy_(Tensor(wide).astype(ms.bfloat16))
-    else:
-        parameter.copy_(Tensor(record.array))
+    parameter.copy_(tensor_of(record))
+
+
+def tensor_of(record: TensorRecord) -> Any:
+    """Return a Tensor with a record's values; it may take over the record's memory."""
+    settle_numpy()
+    if record.dtype != "bfloat16":
+        return Tensor(record.array)
+    wide = (record.array.astype(np.uint32) << 16).view(np.float32).reshape(record.shape)
+    return Tensor(wide).astype(ms.bfloat16)
 
 
 def dtype_name(parameter: Any) -> str:

@@ -10,7 +10,8 @@ from ms_lr_callbacks.resuming.capture import Moment, Position, split_callbacks
 from ms_lr_callbacks.resuming.data_position import DataPosition
 from ms_lr_callbacks.training.run import TrainingRun
 from ms_lr_callbacks.checkpoint import CheckpointStore
-from ms_lr_callbacks.optimizers.host import HostMemory, Sections, look
+from ms_lr_callbacks.checkpoint.tensors import DTYPES
+from ms_lr_callbacks.optimizers.host import HostMemory, Sections, dtype_name, look
 from ms_lr_callbacks.optimizers.inventory import Inventory
 
 
@@ -56,6 +57,7 @@ class TrainingSaver:
         self._before, self._after, self._last = split_callbacks(cb_params.list_callback, own)
         self._with_network = with_network
         self._memory = HostMemory() if in_background and store is not None else None
+        self._prepared = False
         self._preparing: Optional[threading.Thread] = None
         self._moment: Optional[Moment] = None
         self._seen = 0
@@ -66,10 +68,9 @@ class TrainingSaver:
         self.finish(cb_params)
         self.run.begin(cb_params)
         self._seen = self.run.updates_done
-        if self._memory is not None and self._preparing is None:
-            self._preparing = threading.Thread(target=self._memory.prepare, args=(self._sections(cb_params),),
-                                               name="checkpoint memory", daemon=True)
-            self._preparing.start()
+        if self._store is not None and not self._prepared:
+            self._prepared = True
+            self._prepare(self._sections(cb_params))
 
     def begin_step(self, cb_params: Any) -> None:
         """Finish a checkpoint of the step before."""
@@ -127,6 +128,18 @@ class TrainingSaver:
         """Raise the error of a checkpoint that could not be written."""
         if self._store is not None:
             self._store.poll()
+
+    def _prepare(self, sections: Sections) -> None:
+        """Refuse before the first step what no save could keep; have the memory for the rest provided."""
+        for part in sections.values():
+            for name, parameter in part.items():
+                if dtype_name(parameter) not in DTYPES:
+                    raise TypeError(f"OptimizerCheckpoint cannot save the Parameter {name}: a checkpoint has no place "
+                                    f"for the type {dtype_name(parameter)}. Keep it in one of {', '.join(DTYPES)}.")
+        if self._memory is not None:
+            self._preparing = threading.Thread(target=self._memory.prepare, args=(sections,),
+                                               name="checkpoint memory", daemon=True)
+            self._preparing.start()
 
     def _begin(self, cb_params: Any, epochs: int) -> None:
         self._due = False

@@ -5,6 +5,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import mindspore as ms
 import mindspore.dataset as ds
 import numpy as np
 import pytest
@@ -177,6 +178,46 @@ def test_random_operations_of_the_data_are_told() -> None:
         ds.config.set_fast_recovery(fast)
 
 
+def test_shuffled_data_without_a_seed_is_told(tmp_path: Path) -> None:
+    seed = ds.config.get_seed()
+    try:
+        ds.config.set_seed(5489)  # MindSpore's value for none
+        assert doubts(dataset(5), batches=3) is None  # nothing is shuffled
+        doubt = doubts(dataset(5, shuffle=True).repeat(2), batches=3)
+        assert doubt is not None and "shuffled and has no seed" in doubt and "set_seed" in doubt
+        assert "has no seed" in str(doubts(dataset(5).shuffle(4), batches=3))
+        assert doubts(dataset(5, shuffle=True), batches=0) is None
+    finally:
+        ds.config.set_seed(seed)
+
+
+class WithComplex(Regression):
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = ms.Parameter(ms.Tensor(np.ones(2, np.complex64)), name="table", requires_grad=False)
+
+
+@pytest.mark.parametrize("background", [True, False])
+def test_a_parameter_that_no_checkpoint_holds_is_refused_at_once(tmp_path: Path, background: bool) -> None:
+    training = Training(network=WithComplex)
+    with pytest.raises(TypeError, match="cannot save the Parameter table.* the type complex64"):
+        training.train(OptimizerCheckpoint(tmp_path, save_steps=10, async_save=background))
+    assert training.losses.seen == []
+
+
+def test_a_directory_that_another_run_has_filled_is_told(tmp_path: Path) -> None:
+    """Its checkpoints are ahead of those of a run that starts anew, and would be taken for the newest."""
+    saved(tmp_path)
+    with pytest.warns(RuntimeWarning, match="holds step-00000005, and this training is at step 0.*of another run"):
+        saved(tmp_path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        training, checkpoint = Training(), OptimizerCheckpoint(tmp_path)
+        start = checkpoint.resume(training.model, training.data)
+        training.train(checkpoint, epochs=2, initial_epoch=start.epoch)
+        training.train(checkpoint, epochs=1)
+
+
 def test_another_dataset_than_resume_was_given(tmp_path: Path) -> None:
     Training().train(OptimizerCheckpoint(tmp_path, save_steps=3), epochs=1)
     training, other = Training(), Training()
@@ -192,6 +233,11 @@ def test_arguments(tmp_path: Path, arguments: Any) -> None:
     name, = arguments
     with pytest.raises(ValueError, match=f"{name} must be a whole number >= 1"):
         OptimizerCheckpoint(tmp_path, **arguments)
+
+
+def test_whole_numbers_of_numpy_are_whole_numbers(tmp_path: Path) -> None:
+    Training().train(OptimizerCheckpoint(tmp_path, save_steps=np.int64(4), keep_last=np.int32(1)))
+    assert [path.name for path in list_checkpoints(tmp_path)] == ["step-00000012"]
 
 
 def test_no_path() -> None:
