@@ -98,7 +98,8 @@ def function(owner: str, name: str, value: object, *arguments: str, remedy: str 
 def takes(function: Callable[..., Any], count: int) -> bool:
     """Return whether ``function`` can be called with ``count`` positional arguments; True if that cannot be seen."""
     try:
-        signature = inspect.signature(function)
+        # A wrapper may take other arguments than the function it claims to be.
+        signature = inspect.signature(function, follow_wrapped=False)
     except (TypeError, ValueError):
         return True
     try:

@@ -1,8 +1,10 @@
 """Bad arguments: every call and the words its message must hold."""
 from __future__ import annotations
 
+import functools
 from typing import Any, Callable, List, Tuple, Type
 
+import numpy as np
 import pytest
 
 from ms_lr_callbacks import schedules as S
@@ -190,3 +192,23 @@ def test_every_public_class_has_a_row() -> None:
     # Warmup is what warmup() makes; Schedule is the base of all.
     public = set(S.__all__) - {"Schedule", "Warmup"}
     assert public <= called, public - called
+
+
+def test_what_can_be_called_is_taken_whatever_it_looks_like() -> None:
+    def factor(t: int) -> float:
+        return 0.5
+
+    @functools.wraps(factor)
+    def wrapper(*arguments: Any) -> float:
+        return factor(arguments[0])
+
+    class Called:
+        def __call__(self, t: int, base: float, scale: float = 0.5) -> float:
+            return base * scale
+
+        def method(self, t: int, base: float) -> float:
+            return base * 0.5
+
+    for function in (wrapper, Called(), Called().method, functools.partial(lambda scale, t, base: base * scale, 0.5),
+                     np.vectorize(lambda t, base: base * 0.5), min):
+        assert S.warmup(function, 0)(1, 1.0) in (0.5, 1.0)
