@@ -3,8 +3,10 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterable
+from numbers import Integral
 from pathlib import Path
-from typing import Any, Iterable, Optional, Union
+from typing import Any, Optional, Union
 
 from mindspore.train import Callback
 
@@ -54,14 +56,17 @@ class LRMonitor(Callback):
 
     Raises:
         TypeError: an argument has the wrong type.
-        ValueError: an argument is out of range or a group name is given twice. At train begin: there
-            is no optimizer, or `group_names` does not fit its groups.
+        ValueError: an argument is out of range, or a group name or a writer is given twice. At train
+            begin: there is no optimizer, or `group_names` does not fit its groups.
+        OSError: `log_dir` is a file, or nothing can be written there.
 
     Examples:
         >>> from ms_lr_callbacks import LRMonitor
         >>> monitor = LRMonitor(every=10, group_names=["body", "head"])
         >>> # model.train(10, dataset, callbacks=[scheduler, monitor])
         >>> # monitor.history["lr/head"].values
+        >>> # monitor.plot("curves.png")
+        >>> monitor.flush()
         >>> list(monitor.history)
         []
     """
@@ -73,7 +78,7 @@ class LRMonitor(Callback):
         self._every = _checked_every(every)
         self._group_names = group_names
         outputs: list[ScalarWriter] = [] if log_dir is None else [TensorBoardWriter(log_dir)]
-        outputs += [as_writer(each) for each in writers]
+        outputs += _checked_writers(writers)
         self._writer = BackgroundWriter(MultiWriter(outputs)) if outputs else None
         self._writing = False
         self._history = History(self._settle)
@@ -172,6 +177,11 @@ class LRMonitor(Callback):
 
         Returns:
             ``{"step": updates}``, how far it has logged.
+
+        Examples:
+            >>> from ms_lr_callbacks import LRMonitor
+            >>> LRMonitor().state_dict()
+            {'step': 0}
         """
         return {"step": 0 if self._recording is None else self._recording.run.updates_done}
 
@@ -183,6 +193,11 @@ class LRMonitor(Callback):
 
         Args:
             state: what `state_dict` returned.
+
+        Examples:
+            >>> from ms_lr_callbacks import LRMonitor
+            >>> monitor, another = LRMonitor(), LRMonitor()
+            >>> another.load_state_dict(monitor.state_dict())
         """
         self._cursor = int(state["step"])
 
@@ -225,6 +240,18 @@ def _checked_every(every: Any) -> int:
     """Return `every` as a number; 0 stands for epochs."""
     if every == "epoch":
         return 0
-    if isinstance(every, bool) or not isinstance(every, int) or every < 1:
+    if isinstance(every, bool) or not isinstance(every, Integral) or every < 1:
         raise ValueError(f"every must be a whole number >= 1 or 'epoch', but got {every!r}.")
-    return every
+    return int(every)
+
+
+def _checked_writers(given: Any) -> list[ScalarWriter]:
+    """Return what the user gave as writers, each once."""
+    if isinstance(given, (str, ScalarWriter)) or not isinstance(given, Iterable):
+        raise TypeError(f"writers must be a list of writers, but got {type(given).__name__}; put it into a list.")
+    targets = list(given)
+    for index, target in enumerate(targets):
+        if any(target is other for other in targets[:index]):
+            raise ValueError(f"writers holds the same {type(target).__name__} twice, which would get each point twice; "
+                             f"give it once.")
+    return [as_writer(target) for target in targets]

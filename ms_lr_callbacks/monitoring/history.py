@@ -16,6 +16,13 @@ class Series:
     Attributes:
         steps: int64, ascending: the numbers of updates done, the first update being 1.
         values: what each of these updates used, float32; of a loss what it gave, float64.
+
+    Examples:
+        >>> import numpy as np
+        >>> from ms_lr_callbacks.monitoring.history import Series
+        >>> series = Series(steps=np.array([1, 2]), values=np.array([0.5, 0.25], np.float32))
+        >>> len(series), float(series.values[-1])
+        (2, 0.25)
     """
 
     steps: IntArray
@@ -67,10 +74,21 @@ class Table:
 
 
 class History(Mapping[str, Series]):
-    """All curves by tag; up to date whenever it is looked at."""
+    """All curves by tag; up to date whenever it is looked at.
+
+    ``"momentum"`` also finds ``beta1`` where that is what the optimizer has.
+
+    Args:
+        settle: called before each look; it adds what is still on its way.
+
+    Examples:
+        >>> from ms_lr_callbacks import LRMonitor
+        >>> history = LRMonitor().history  # nothing has been trained
+        >>> "lr" in history, len(history)
+        (False, 0)
+    """
 
     def __init__(self, settle: Callable[[], None]) -> None:
-        """`settle` is called before each look; it adds what is still on its way."""
         self._settle = settle
         self._tables: list[Table] = []
 
@@ -89,7 +107,10 @@ class History(Mapping[str, Series]):
 
     def __getitem__(self, tag: str) -> Series:
         self._settle()
-        found = [table.series(tag) for table in self._tables if tag in table.tags]
+        found = self._found(tag)
+        name, slash, group = tag.partition("/")
+        if not found and name == "momentum":
+            found = self._found(f"beta1{slash}{group}")
         if not found:
             raise KeyError(f"{tag!r} has not been logged; there is {', '.join(self._tags()) or 'nothing yet'}.")
         if len(found) == 1:
@@ -105,6 +126,9 @@ class History(Mapping[str, Series]):
     def __len__(self) -> int:
         self._settle()
         return len(self._tags())
+
+    def _found(self, tag: str) -> list[Series]:
+        return [table.series(tag) for table in self._tables if tag in table.tags]
 
     def _tags(self) -> list[str]:
         return list(dict.fromkeys(tag for table in self._tables if table.has_points() for tag in table.tags))

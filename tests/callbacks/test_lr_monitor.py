@@ -261,6 +261,8 @@ class TestOtherHyperparameters:
         monitor, _ = watch(network, nn.Adam(network.trainable_params(), 0.1, beta1=0.8))
         assert set(monitor.history) == {"lr", "weight_decay", "beta1", "loss"}
         np.testing.assert_array_equal(monitor.history["beta1"].values, np.full(UPDATES, 0.8, np.float32))
+        assert monitor.history["momentum"].values is not None and "momentum" not in set(monitor.history)
+        np.testing.assert_array_equal(monitor.history["momentum"].values, monitor.history["beta1"].values)
 
     def test_driven_ones(self, mode: str) -> None:
         from ms_lr_callbacks import HyperparameterScheduler, WeightDecayScheduler

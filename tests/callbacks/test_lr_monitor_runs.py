@@ -16,7 +16,7 @@ from training import ConstantGradient, applied_rates, dataset, model
 
 from ms_lr_callbacks import LRMonitor, LRScheduler
 from ms_lr_callbacks import schedules as S
-from ms_lr_callbacks.writers import CSVWriter, JSONLinesWriter
+from ms_lr_callbacks.writers import CSVWriter, JSONLinesWriter, LoggingWriter
 
 sys.path.append(str(Path(__file__).parents[1] / "writers"))
 from event_files import csv_file, json_lines, tensorboard  # noqa: E402
@@ -205,7 +205,8 @@ class TestWritersThatFail:
                 raise OSError("no space left")
 
         network = ConstantGradient()
-        monitor = LRMonitor(tmp_path, writers=[Full(), CSVWriter("/proc/no/such.csv")])
+        monitor = LRMonitor(tmp_path, writers=[Full(), CSVWriter(tmp_path / "later" / "run.csv")])
+        (tmp_path / "later").write_text("a file where the folder should be")
         model(network, nn.SGD(network.trainable_params(), 0.5)).train(2, dataset(10), [monitor, LRScheduler(SCHEDULE)])
         assert tensorboard(tmp_path)["lr"] == wanted(20)
         assert sorted(record.getMessage().split()[0] for record in caplog.records) == ["AddScalarWriter", "CSVWriter"]
@@ -253,9 +254,32 @@ def test_bad_every(every: Any) -> None:
         LRMonitor(every=every)
 
 
-def test_bad_writer() -> None:
-    with pytest.raises(TypeError, match="add_scalar"):
-        LRMonitor(writers=[7])
+def test_every_may_be_a_number_of_numpys() -> None:
+    network = ConstantGradient()
+    monitor = LRMonitor(every=np.int64(5))
+    model(network, nn.SGD(network.trainable_params(), 0.5)).train(1, dataset(10), [monitor])
+    assert monitor.history["lr"].steps.tolist() == [5, 10]
+
+
+@pytest.mark.parametrize("writers, words", [
+    ([7], "add_scalar.*int"), (None, "writers must be a list of writers, but got NoneType"), ("csv", "must be a list"),
+    (LoggingWriter(), "writers must be a list of writers, but got LoggingWriter; put it into a list")])
+def test_bad_writers(writers: Any, words: str) -> None:
+    with pytest.raises(TypeError, match=words):
+        LRMonitor(writers=writers)
+
+
+def test_one_writer_given_twice() -> None:
+    writer = LoggingWriter()
+    with pytest.raises(ValueError, match="the same LoggingWriter twice"):
+        LRMonitor(writers=[writer, writer])
+    LRMonitor(writers=[writer, LoggingWriter()])
+
+
+def test_a_log_dir_that_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("something")
+    with pytest.raises(NotADirectoryError, match="log_dir=.*file' is not a folder; give another place"):
+        LRMonitor(tmp_path / "file")
 
 
 def test_no_tag_yet() -> None:
