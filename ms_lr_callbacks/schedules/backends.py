@@ -169,9 +169,11 @@ class ArrayOps:
         height = (1.0 + np.cos(np.pi * t / n)) / 2.0
         late = t > n
         if n <= _LONGEST_LOSS and late.any():
-            k = 1 + n + (t[late] - 1 - n) // (2 * n) * (2 * n)
+            swing = (t[late] - 1 - n) // (2 * n)
+            dense = swing.max() < swing.size // 2  # Each swing once; most have many steps.
+            k = 1 + n + (np.arange(swing.max() + 1) if dense else swing) * (2 * n)
             first = (1.0 + np.cos(np.pi * k / n)) / 2.0
-            height[late] = (1.0 - math.cos(math.pi / n)) / 2.0 * (height[late] / first)
+            height[late] = (1.0 - math.cos(math.pi / n)) / 2.0 * (height[late] / (first[swing] if dense else first))
         return high * height if low == 0.0 else np.maximum(high * height + low * (1.0 - height), 0.0)
 
     @staticmethod
