@@ -107,13 +107,16 @@ class UserSGD(nn.Optimizer):
 
 
 class NotCountingSGD(nn.Optimizer):
-    """Plain SGD that never advances ``global_step``, as some do while the rate is static."""
+    """Plain SGD that never advances ``global_step``, as some do while the rate is static; its code does not tell."""
 
     def __init__(self, parameters: Any, learning_rate: Any) -> None:
         super().__init__(learning_rate, parameters)
+        self.counts = False
 
     def construct(self, gradients: Any) -> Any:
         rate = self.get_lr()
+        if self.counts:
+            self.assignadd(self.global_step, self.global_step_increase_tensor)
         for index in range(self.param_length):
             ops.assign_sub(self.parameters[index], rate * gradients[index])
         return True

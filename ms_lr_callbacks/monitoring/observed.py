@@ -17,7 +17,7 @@ import numpy as np
 
 from ms_lr_callbacks._arrays import Float32Array, IntArray
 from ms_lr_callbacks.training.run import TrainingRun
-from ms_lr_callbacks.optimizers.driving import Driver
+from ms_lr_callbacks.optimizers.driving import Driven
 from ms_lr_callbacks.optimizers.rates import ConstantRate, HeldRate, ListRate, Rate
 
 _LOGGER = logging.getLogger("ms_lr_callbacks")
@@ -46,7 +46,7 @@ class UsedValues:
         groups = len(run.access.groups)
         self.columns = [(name, group) for name in names for group in range(groups)]
         # Each driver with its part of a row, and which groups it drives, None for all of them.
-        self._driven: list[tuple[Driver, slice, Any]] = []
+        self._driven: list[tuple[Driven, slice, Any]] = []
         self._read_before: list[tuple[Rate, list[int]]] = []
         self._computed: list[tuple[Rate, list[int]]] = []
         self.held: Float32Array = np.full(len(self.columns), np.nan, np.float32)

@@ -10,8 +10,8 @@ from ms_lr_callbacks._arrays import Float32Array
 from ms_lr_callbacks.optimizers.catalogue import ALIASES, places_of
 from ms_lr_callbacks.optimizers.constructor import constructor_arguments
 from ms_lr_callbacks.optimizers.counter import may_count, read_counter, write_counter
-from ms_lr_callbacks.optimizers.driving import Driver
-from ms_lr_callbacks.optimizers.find import OPTIMIZER_TYPES
+from ms_lr_callbacks.optimizers.driving import Driven, Driver, Drivers
+from ms_lr_callbacks.optimizers.find import OPTIMIZER_TYPES, inner_optimizer
 from ms_lr_callbacks.optimizers.groups import list_groups
 from ms_lr_callbacks.optimizers.places import Place, Streams
 from ms_lr_callbacks.optimizers.rates import Rate
@@ -51,11 +51,11 @@ class OptimizerAccess:
     def __init__(self, optimizer: Any) -> None:
         self.optimizer = optimizer
         # LARS and its like scale the gradients; the optimizer inside applies the learning rate.
-        inner = getattr(optimizer, "opt", None)
-        self._updater = inner if isinstance(inner, OPTIMIZER_TYPES) else optimizer
+        inner = inner_optimizer(optimizer)
+        self._updater = optimizer if inner is None else inner
         self.groups = list_groups(self._updater)
         self.progress = Progress()
-        self.drivers: dict[str, Driver] = {}
+        self.drivers: dict[str, Driven] = {}
         self._places = places_of(optimizer, self._updater, self.groups)
 
     @property
@@ -98,7 +98,7 @@ class OptimizerAccess:
         Raises:
             ValueError: the optimizer has none of that name, or it cannot be changed while training.
         """
-        place = self._places.get(ALIASES.get(name, name))
+        place = self._places.get(self._key(name))
         can = ", ".join(repr(each.name) for each in self._places.values() if each.refusal is None) or "nothing"
         if place is None:
             raise ValueError(f"{self.name} has no hyperparameter {name!r}; it can change {can}.")
@@ -113,12 +113,12 @@ class OptimizerAccess:
         Groups that share a learning rate have the same form object. Empty if the optimizer has no
         such hyperparameter.
         """
-        place = self._places.get(ALIASES.get(name, name))
+        place = self._places.get(self._key(name))
         return [] if place is None else place.forms()
 
-    def driver(self, name: str) -> Optional[Driver]:
+    def driver(self, name: str) -> Optional[Driven]:
         """Return who drives a hyperparameter, or drove it last; None if nobody did."""
-        return self.drivers.get(ALIASES.get(name, name))
+        return self.drivers.get(self._key(name))
 
     def used_by(self, name: str, update: int) -> Optional[Float32Array]:
         """Return what update number `update`, just done or next, used of a driven hyperparameter.
@@ -133,11 +133,15 @@ class OptimizerAccess:
     def drive(self, name: str, streams: Streams, rows: int, network: Any) -> Driver:
         """Take a hyperparameter in hand for one training, see `Place.drive`.
 
+        Others may drive it in other groups.
+
         Raises:
             ValueError: it cannot be driven, or not in this way.
         """
         place = self.place(name)
-        driver = self.drivers[place.name] = place.drive(streams, rows, network)
+        driver = place.drive(streams, rows, network)
+        others = self.drivers.get(place.name)
+        self.drivers[place.name] = driver if others is None else Drivers([others, driver])
         return driver
 
     def next_rates(self) -> Float32Array:
@@ -153,6 +157,10 @@ class OptimizerAccess:
             if used is not None:
                 rates = np.where(np.isnan(used), rates, used)
         return rates
+
+    def _key(self, name: str) -> str:
+        """Return the name under which a hyperparameter is listed: a class may call it by another."""
+        return name if name in self._places else ALIASES.get(name, name)
 
     def _rates_at(self, step: int) -> Float32Array:
         forms = self.forms("lr")

@@ -15,10 +15,15 @@ from mindspore import Parameter, ParameterTuple, Tensor, nn
 from ms_lr_callbacks.optimizers.internals import jit_graph_keys
 
 _NUMBERS = itertools.count()
+_ATTACHED = "_ms_lr_callbacks_attached"
 
 
 class Replacement:
-    """Attributes of an optimizer that stand in for its own while it is driven."""
+    """Attributes of an optimizer that stand in for its own while it is driven.
+
+    Two callbacks that drive different groups both replace the same attributes, the second those of the
+    first. Whoever is given back first, the optimizer has its own again when both are.
+    """
 
     def __init__(self, owner: Any, attributes: Mapping[str, Any]) -> None:
         """`attributes`: the new value of each attribute. Nothing changes before `attach`."""
@@ -27,12 +32,18 @@ class Replacement:
         self.own = {name: self._get(name) for name in attributes}
         self._network: Any = None
         self._graphs: Optional[frozenset[str]] = None
+        self._is_used = False
 
     def attach(self, network: Any) -> None:
         """Put the new attributes in place, so that the next call of `network` uses them.
 
         Compiles again unless every graph of `network` was compiled with the new attributes.
         """
+        attached = _attached_to(self._owner)
+        if self in attached.replacements:
+            attached.replacements.remove(self)
+        attached.replacements.append(self)
+        self._is_used = True
         for name, value in self._new.items():
             self._set(name, value)
         graphs = _graphs_of(network, self._owner)
@@ -41,17 +52,64 @@ class Replacement:
         self._network = network
 
     def detach(self) -> None:
-        """Put the optimizer's own attributes back; graphs that were compiled keep the new ones."""
+        """Put the optimizer's own attributes back; graphs that were compiled keep the new ones.
+
+        Attributes that were replaced once more in the meantime are put back together with those.
+        """
         # Before the new cells leave: `attach` looks for the graphs of exactly the same cells.
         self._graphs = _graphs_of(self._network, self._owner)
-        for name, value in self.own.items():
-            self._set(name, value)
+        self._is_used = False
+        attached = _attached_to(self._owner)
+        if self not in attached.replacements:  # put back before, by a state that was loaded while it was attached
+            attached.replacements.append(self)
+        for each in reversed(list(attached.replacements)):
+            if not each._is_used and each.overlapping()[-1] is each:
+                for name, value in each.own.items():
+                    each._set(name, value)
+                attached.replacements.remove(each)
+        if not attached.replacements:
+            attached.restore_order()
+            self._owner.__dict__.pop(_ATTACHED, None)
+
+    def overlapping(self) -> list[Replacement]:
+        """Return the attached replacements of the same attributes, this one among them, in their order."""
+        attached: Optional[_Attached] = self._owner.__dict__.get(_ATTACHED)
+        others = [] if attached is None else attached.replacements
+        return [each for each in others if each.own.keys() & self.own.keys()] or [self]
 
     def _get(self, name: str) -> Any:
         return getattr(self._owner, name)
 
     def _set(self, name: str, value: Any) -> None:
         _set_attribute(self._owner, name, value)
+
+
+class _Attached:
+    """The replacements of one optimizer's attributes, and the order in which it had its Parameters.
+
+    An attribute that is taken away and put back comes last among the Parameters of a cell; the order
+    is that of a checkpoint's entries, and of ``get_parameters()``.
+    """
+
+    def __init__(self, owner: Any) -> None:
+        self.replacements: list[Replacement] = []
+        self._owner = owner
+        self._order = {table: list(getattr(owner, table, ())) for table in ("_params", "_cells")}
+
+    def restore_order(self) -> None:
+        for table, names in self._order.items():
+            held = getattr(self._owner, table, {})
+            present = [name for name in names if name in held]
+            for name in [*present, *(name for name in list(held) if name not in names)]:
+                held[name] = held.pop(name)
+
+
+def _attached_to(owner: Any) -> _Attached:
+    attached: Optional[_Attached] = owner.__dict__.get(_ATTACHED)
+    if attached is None:
+        attached = _Attached(owner)
+        object.__setattr__(owner, _ATTACHED, attached)
+    return attached
 
 
 class GroupReplacement(Replacement):

@@ -2,7 +2,7 @@
 
 `HeldDriver` writes scalar Parameters that the optimizer reads; `TableDriver` writes a table for all
 groups, or for many updates, at once. Both remember what each of the last updates used, so that
-nobody has to ask the device.
+nobody has to ask the device. `Drivers` are those of one hyperparameter, seen as one.
 """
 from __future__ import annotations
 
@@ -40,7 +40,40 @@ class _Window:
     changes: list[int]
 
 
-class Driver(ABC):
+class Driven(ABC):
+    """What is known of a hyperparameter that callbacks drive."""
+
+    @abstractmethod
+    def used_by(self, update: int) -> Optional[Float64Array]:
+        """Return the values, one for each group, of an update that was just done or comes next.
+
+        NaN for groups that are not driven. None if that update lies before the first value written.
+        """
+
+    @abstractmethod
+    def settle(self, update: int) -> None:
+        """Leave the values of `update`, the next one, where the optimizer itself would keep them."""
+
+
+class Drivers(Driven):
+    """Several drivers of one hyperparameter, each with groups of its own."""
+
+    def __init__(self, drivers: Sequence[Driven]) -> None:
+        self._drivers = tuple(drivers)
+
+    def used_by(self, update: int) -> Optional[Float64Array]:
+        known: Optional[Float64Array] = None
+        for used in (driver.used_by(update) for driver in self._drivers):
+            if used is not None:
+                known = used if known is None else np.where(np.isnan(used), known, used)
+        return known
+
+    def settle(self, update: int) -> None:
+        for driver in self._drivers:
+            driver.settle(update)
+
+
+class Driver(Driven):
     """Sets one hyperparameter of every group that it drives.
 
     Groups that always have the same value share one column of all values.
@@ -94,10 +127,6 @@ class Driver(ABC):
         self.due = window.first + min(end, len(window.kept))
 
     def used_by(self, update: int) -> Optional[Float64Array]:
-        """Return the values, one for each group, of an update that was just done or comes next.
-
-        NaN for groups that are not driven. None if that update lies before the first value written.
-        """
         used = self._row(update)
         return None if used is None else self._of_groups(used)
 
@@ -117,7 +146,7 @@ class Driver(ABC):
         """
 
     def settle(self, update: int) -> None:
-        """Leave the values of `update`, the next one, where the optimizer itself would keep them."""
+        """Nothing to do where the optimizer reads what was written."""
 
     @abstractmethod
     def release(self, update: int) -> None:

@@ -40,6 +40,12 @@ def find_optimizer(network: Any, given: Any = None) -> Any:
         f"tells which one is meant. Pass optimizer= to Model, or train each with a Model of its own.")
 
 
+def inner_optimizer(optimizer: Any) -> Any:
+    """Return the optimizer that another one wraps, as LARS does; None if it wraps none, or several."""
+    inner = _outermost([each for each in _optimizers_in(optimizer) if each is not optimizer])
+    return inner[0] if len(inner) == 1 else None
+
+
 def updates_at_each_call(network: Any) -> bool:
     """Return whether each call of a train network is known to do exactly one update."""
     return type(network) is nn.TrainOneStepCell

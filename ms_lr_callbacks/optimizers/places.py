@@ -6,7 +6,7 @@ and if so by which driver. What MindSpore compiles into an operator's attribute 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, Optional, Sequence
+from typing import Any, Mapping, Optional, Sequence
 
 import numpy as np
 from mindspore import Parameter, ParameterTuple, Tensor, nn
@@ -66,7 +66,7 @@ class ValuePlace(Place):
     is_common = True
 
     def __init__(self, optimizer: Any, attribute: str, name: str, groups: int, base: Optional[float] = None,
-                 factor: float = 1.0, refusal: Optional[str] = None) -> None:
+                 factor: float = 1.0, refusal: Optional[str] = None, also: Optional[Mapping[str, Any]] = None) -> None:
         """Describe an attribute.
 
         Args:
@@ -77,8 +77,10 @@ class ValuePlace(Place):
             base: what the constructor was given, if that is known.
             factor: what the optimizer multiplies the user's value by before it keeps it.
             refusal: see `Place`.
+            also: other attributes that have to be replaced for the optimizer to use it.
         """
         super().__init__(name, refusal)
+        self._also = dict(also or {})
         self._optimizer = optimizer
         self._attribute = attribute
         self._groups = groups
@@ -110,7 +112,7 @@ class ValuePlace(Place):
         if self._hidden is None:
             shape = held.shape if isinstance(held, Tensor) else ()
             self._hidden = hidden_parameter(np.full(shape, self._now(), np.float32), self._attribute)
-            self._replacement = Replacement(self._optimizer, {self._attribute: self._hidden})
+            self._replacement = Replacement(self._optimizer, {self._attribute: self._hidden, **self._also})
         assert self._replacement is not None
         self._replacement.attach(network)
         return HeldDriver(columns, [self._hidden] * self._groups, write, self._factor, self._replacement, self._keep)
@@ -121,6 +123,7 @@ class ValuePlace(Place):
         own = self._replacement.own
         number = float(values[0])
         was = own[self._attribute]
+        own.update(self._also)
         own[self._attribute] = Tensor(np.full(was.shape, number, np.float32)) if isinstance(was, Tensor) else number
 
     def _now(self) -> float:
@@ -131,16 +134,17 @@ class ValuePlace(Place):
 class DecayPlace(Place):
     """The weight decay of ``nn.Optimizer``: a constant, a cell, or one of these for each parameter."""
 
-    def __init__(self, optimizer: Any, groups: Sequence[Group], updater: Any) -> None:
+    def __init__(self, optimizer: Any, groups: Sequence[Group], updater: Any, refusal: Optional[str] = None) -> None:
         """`optimizer` applies the decay; `updater` counts its updates (LARS wraps one)."""
-        super().__init__("weight_decay")
+        super().__init__("weight_decay", refusal)
         self._optimizer = optimizer
         self._updater = updater
         self._groups = groups
         self._scale = float(optimizer.loss_scale)
         self.is_common = not optimizer.is_group
         self._table: Optional[DecayTable] = None
-        self._hidden: Optional[list[Any]] = None
+        self._hidden: list[Any] = []
+        self._held_columns: tuple[Optional[int], ...] = ()
         self._replacement: Optional[Replacement] = None
 
     def forms(self) -> list[Rate]:
@@ -169,6 +173,9 @@ class DecayPlace(Place):
     def _reads_directly(self) -> bool:
         """Return whether the optimizer's own code looks at the attribute and not at get_weight_decay()."""
         cls = type(self._optimizer)
+        if self._updater is not self._optimizer:
+            # LARS advances global_step once more for each update if its weight decay is a cell.
+            return True
         if cls.get_weight_decay is not nn.Optimizer.get_weight_decay:
             return True
         return "self.weight_decay" in own_source(self._optimizer).replace("self.weight_decay = ", "")
@@ -178,40 +185,40 @@ class DecayPlace(Place):
         return [held[group.positions[0]] if self._optimizer.is_group else held for group in self._groups]
 
     def _drive_held(self, columns: Columns, network: Any) -> Driver:
-        if self._hidden is None:
-            count = sum(len(group.positions) for group in self._groups)
-            self._hidden = [hidden_parameter(np.zeros((), np.float32), f"weight_decay_{group.index}")
-                            if column is not None else None for group, column in zip(self._groups, columns)]
-            new: dict[str, Any] = {"exec_weight_decay": True}
-            if not self._optimizer.is_group:
-                new["weight_decay"] = self._hidden[0]
-            else:
-                each: list[Any] = [None] * count
-                flags = list(self._optimizer.decay_flags)
-                for group, hidden in zip(self._groups, self._hidden):
-                    for position in group.positions:
-                        each[position] = hidden if hidden is not None else hidden_parameter(
-                            read(self._optimizer.weight_decay[position]), f"weight_decay_at_{position}")
-                        flags[position] = flags[position] or hidden is not None
-                new.update(weight_decay=ParameterTuple(each), decay_flags=tuple(flags))
-            self._replacement = Replacement(self._optimizer, new)
-        assert self._replacement is not None
+        if self._replacement is None or self._held_columns != tuple(columns):
+            self._held_columns = tuple(columns)
+            self._hidden = [
+                None if column is None else hidden_parameter(np.zeros((), np.float32), f"weight_decay_{group.index}")
+                for group, column in zip(self._groups, columns)]
+            self._replacement = Replacement(self._optimizer, self._held_in_place())
         self._replacement.attach(network)
         return HeldDriver(columns, self._hidden, Writer(network, self._optimizer), self._scale, self._replacement,
                           self._keep)
 
+    def _held_in_place(self) -> dict[str, Any]:
+        """Return the attributes that have the optimizer read the hidden Parameters."""
+        if not self._optimizer.is_group:
+            return {"exec_weight_decay": True, "weight_decay": self._hidden[0]}
+        each, flags = list(self._optimizer.weight_decay), list(self._optimizer.decay_flags)
+        for group, hidden in zip(self._groups, self._hidden):
+            for position in group.positions:
+                if hidden is not None:
+                    each[position], flags[position] = hidden, True
+                elif not isinstance(each[position], Parameter):  # which another callback drives
+                    each[position] = hidden_parameter(read(each[position]), f"weight_decay_at_{position}")
+        return {"exec_weight_decay": True, "weight_decay": ParameterTuple(each), "decay_flags": tuple(flags)}
+
     def _keep(self, values: Float32Array) -> None:
         assert self._replacement is not None
-        own = self._replacement.own
-        own["exec_weight_decay"] = True
         if not self._optimizer.is_group:
-            own["weight_decay"] = Tensor(np.float32(values[0]))
+            self._replacement.own.update(exec_weight_decay=True, weight_decay=Tensor(np.float32(values[0])))
             return
-        decays = list(own["weight_decay"])
-        for group, value in zip(self._groups, values):
-            for position in group.positions if not np.isnan(value) else ():
-                decays[position] = Tensor(np.float32(value))
-        own.update(weight_decay=tuple(decays), decay_flags=self._optimizer.decay_flags)
+        for own in (each.own for each in self._replacement.overlapping()):
+            decays, flags = list(own["weight_decay"]), list(own["decay_flags"])
+            for group, value in zip(self._groups, values):
+                for position in group.positions if not np.isnan(value) else ():
+                    decays[position], flags[position] = Tensor(np.float32(value)), True
+            own.update(exec_weight_decay=True, weight_decay=tuple(decays), decay_flags=tuple(flags))
 
 
 def refuse_rows(rows: int, optimizer: Any, because: str) -> None:

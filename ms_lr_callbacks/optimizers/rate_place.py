@@ -1,6 +1,7 @@
 """The learning rate of an ``mindspore.nn`` or experimental optimizer as a `Place`."""
 from __future__ import annotations
 
+import re
 from typing import Any, Optional, Sequence
 
 from mindspore import nn
@@ -10,16 +11,19 @@ from ms_lr_callbacks.optimizers.groups import Group
 from ms_lr_callbacks.optimizers.parameters import Writer, read_number
 from ms_lr_callbacks.optimizers.places import Place, Streams
 from ms_lr_callbacks.optimizers.rates import ConvertedRate, Rate, rate_form
-from ms_lr_callbacks.optimizers.source import has_source, own_source
+from ms_lr_callbacks.optimizers.source import has_source, is_mindspores, own_source, update_source
 from ms_lr_callbacks.optimizers.table import RateTable
+
+_ONE_RATE = "it applies one learning rate to all groups"
 
 
 class RatePlace(Place):
     """The learning rate: one scalar Parameter, one for each group, or computed by MindSpore."""
 
-    def __init__(self, updater: Any, groups: Sequence[Group], refusal: Optional[str] = None) -> None:
-        """`updater`: the optimizer that applies the rate."""
+    def __init__(self, updater: Any, groups: Sequence[Group], refusal: Optional[str] = None, outer: Any = None) -> None:
+        """`updater`: the optimizer that applies the rate; `outer`: the one that wraps it, or None."""
         super().__init__("lr", refusal)
+        self._outer = outer
         self._updater = updater
         self._groups = groups
         self._table: Optional[RateTable] = None
@@ -49,8 +53,7 @@ class RatePlace(Place):
         if must and refusal is not None:
             raise ValueError(
                 f"{type(self._updater).__name__} cannot read its learning rate from a table, because {refusal}; but "
-                f"{' and '.join(must)}. Give each group its own lr= in the optimizer's constructor, all of them "
-                f"numbers, and use lookahead=1.")
+                f"{' and '.join(must)}. {_remedy(refusal, len(must) > (rows > 1), rows)}")
         if not must and (not several or refusal is not None):
             return HeldDriver(columns, [form.parameter for form in forms], Writer(network, self._updater))
         if self._table is None or self._table.columns != tuple(columns) or self._table.rows != rows:
@@ -87,18 +90,36 @@ class RatePlace(Place):
         updater = self._updater
         if not isinstance(updater, nn.Optimizer):
             return "it is not an mindspore.nn optimizer"
+        if self._outer is not None and getattr(self._outer, "use_clip", True) and re.search(
+                r"\bget_lr\(|learning_rate\b", update_source(self._outer)):
+            return f"{type(self._outer).__name__} around it reads the rate too"
+        if separate and isinstance(updater, (nn.FTRL, nn.AdaFactor)):
+            return _ONE_RATE
         if type(updater).get_lr is not nn.Optimizer.get_lr:
             return "it has a get_lr() of its own"
         if not has_source(updater):
             return "its source, which tells how it reads the rate, cannot be seen"
         source = own_source(updater)
-        if "self.learning_rate" in source:
+        # A user's constructor may have kept the rate elsewhere.
+        if "self.learning_rate" in (update_source(updater) if is_mindspores(type(updater)) else source):
             return "it reads self.learning_rate itself instead of calling get_lr()"
         if rows > 1 and "global_step" not in source:
             return "it never advances global_step, which tells one row of a table from the next"
         if separate and "is_group_lr" not in source:
-            return "it applies one learning rate to all groups"
+            return _ONE_RATE
         return None
+
+
+def _remedy(refusal: str, groups_differ: bool, rows: int) -> str:
+    """Say what to do without a table."""
+    remedies = []
+    if groups_differ:
+        remedies.append("pass one schedule for all groups" if refusal == _ONE_RATE else
+                        "give each group its own lr= in the optimizer's constructor, all of them numbers")
+    if rows > 1:
+        remedies.append("use lookahead=1, and under dataset sinking sink_size=1 or interval='epoch'")
+    text = "; ".join(remedies)
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def _share_but_differ(forms: Sequence[Rate], streams: Streams) -> bool:

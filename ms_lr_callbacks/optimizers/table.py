@@ -114,17 +114,16 @@ class DecayTable(Table):
 
     def settle(self, values: Float32Array) -> None:
         """Leave the values as the constants that a graph compiled later would use."""
-        own = self._replacement.own
         if not self._is_group:
-            own["weight_decay"] = Tensor(np.float32(values[0]))
-            own["exec_weight_decay"] = True
+            self._replacement.own.update(weight_decay=Tensor(np.float32(values[0])), exec_weight_decay=True)
             return
-        decays, flags = list(own["weight_decay"]), list(own["decay_flags"])
-        for group, is_driven, value in zip(self._groups, self.driven, values):
-            for position in group.positions if is_driven else ():
-                decays[position] = Tensor(np.float32(value))
-                flags[position] = flags[position] or value > 0
-        own.update(weight_decay=tuple(decays), decay_flags=tuple(flags), exec_weight_decay=any(flags))
+        for own in (replacement.own for replacement in self._replacement.overlapping()):
+            decays, flags = list(own["weight_decay"]), list(own["decay_flags"])
+            for group, is_driven, value in zip(self._groups, self.driven, values):
+                for position in group.positions if is_driven else ():
+                    decays[position] = Tensor(np.float32(value))
+                    flags[position] = flags[position] or value > 0
+            own.update(weight_decay=tuple(decays), decay_flags=tuple(flags), exec_weight_decay=any(flags))
 
     def detach(self) -> None:
         self._replacement.detach()
