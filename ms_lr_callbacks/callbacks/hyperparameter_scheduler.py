@@ -2,18 +2,23 @@
 from __future__ import annotations
 
 import math
-from typing import Optional
+from typing import Any, Optional
 
 from ms_lr_callbacks.scheduling.scheduled import ScheduledCallback
 from ms_lr_callbacks.scheduling.values import Limits, Schedules
+from ms_lr_callbacks.training.run import TrainingRun
+
+# What an update reads is a float32: from here on a number rounds to 1, up to here to 0.
+_ONE = 1.0 - 2.0 ** -25
+_ZERO = 2.0 ** -150
 
 _LIMITS = {
     "weight_decay": Limits("weight decay"),
     "momentum": Limits("momentum"),
-    "beta1": Limits("beta1", below=1.0),
-    "beta2": Limits("beta2", below=1.0),
-    "eps": Limits("eps", low_is_valid=False),
-    "epsilon": Limits("epsilon", low_is_valid=False),
+    "beta1": Limits("beta1", below=_ONE),
+    "beta2": Limits("beta2", below=_ONE),
+    "eps": Limits("eps", low=_ZERO, low_is_valid=False),
+    "epsilon": Limits("epsilon", low=_ZERO, low_is_valid=False),
 }
 
 
@@ -59,6 +64,12 @@ class HyperparameterScheduler(ScheduledCallback):
         if not isinstance(name, str) or not name:
             raise ValueError(f"name must be the name of a hyperparameter such as 'momentum', but got {name!r}.")
         super().__init__(name, _LIMITS.get(name, Limits(name, low=-math.inf)), schedule, interval, start_step, None)
+        self._given_name = name
+
+    def on_train_begin(self, run_context: Any) -> None:
+        """Take the hyperparameter in hand, under the name that it has in this optimizer."""
+        self.name = TrainingRun.of(run_context).access.place(self._given_name).name
+        super().on_train_begin(run_context)
 
 
 class WeightDecayScheduler(HyperparameterScheduler):

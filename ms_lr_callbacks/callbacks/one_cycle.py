@@ -75,5 +75,5 @@ class MomentumScheduler(HyperparameterScheduler):
     def on_train_begin(self, run_context: Any) -> None:
         """Take the momentum in hand, under the name that it has in this optimizer."""
         known = TrainingRun.of(run_context).access.hyperparameters
-        self.name = "beta1" if "momentum" not in known and "beta1" in known else "momentum"
+        self._given_name = "beta1" if "momentum" not in known and "beta1" in known else "momentum"
         super().on_train_begin(run_context)

@@ -121,6 +121,29 @@ class TestWeightDecay:
         assert np.array_equal(before["body.weight"], after["body.weight"])
         assert not np.array_equal(before["head.weight"], after["head.weight"])
 
+    @pytest.mark.parametrize("arguments", [{}, {"scale_parameter": False}, {"beta1": None}])
+    def test_adafactor_too_starts_from_a_base_of_zero(self, arguments: Any, mode: str) -> None:
+        # Its operator is built for a weight decay or without one.
+        def build(network: Any, **more: Any) -> Any:
+            return nn.AdaFactor(network.trainable_params(), 0.05, relative_step=False, **arguments, **more)
+
+        network, twin = Regression(), Regression()
+        ours = model(network, build(network))
+        ours.train(1, dataset(3), callbacks=[WeightDecayScheduler(lambda t, base: base + 0.3)])
+        built_with_it = model(twin, build(twin, weight_decay=0.3))
+        built_with_it.train(1, dataset(3))
+        assert_same_weights(network, twin)
+        for each in (ours, built_with_it):  # and afterwards, without the callback
+            each.train(1, dataset(2))
+        assert_same_weights(network, twin)
+
+    def test_adafactors_base_is_the_one_it_uses(self) -> None:
+        # It takes a weight decay for a group and never looks at it.
+        network = Regression()
+        optimizer = nn.AdaFactor([{"params": network.trainable_params(), "weight_decay": 0.5}], 0.05,
+                                 relative_step=False, weight_decay=0.25)
+        assert hyperparameters(optimizer)["weight_decay"].bases == (0.25,)
+
     def test_decay_given_as_a_cell_is_refused(self) -> None:
         class Decay(nn.Cell):
             def construct(self, step: Any) -> Any:
@@ -232,6 +255,12 @@ class TestRuns:
             model(network, optimizer).train(1, dataset(2), callbacks=[
                 HyperparameterScheduler("weight_decay", _eighths), WeightDecayScheduler(_eighths)])
 
+    def test_two_names_of_one_hyperparameter_are_one(self) -> None:
+        network = Regression()
+        with pytest.raises(ValueError, match="both drive the eps of group 0"):
+            model(network, nn.Adam(network.trainable_params(), 0.1)).train(1, dataset(2), callbacks=[
+                HyperparameterScheduler("epsilon", _eighths), HyperparameterScheduler("eps", _eighths)])
+
     def test_dies_by_an_exception_and_leaves_an_ordinary_optimizer(self, mode: str) -> None:
         class Dies(Callback):
             def on_train_step_end(self, run_context: Any) -> None:
@@ -304,13 +333,24 @@ class TestOneValueForAll:
         with pytest.raises(ValueError, match="use LRScheduler"):
             HyperparameterScheduler(name, S.StepLR(1))
 
-    @pytest.mark.parametrize("name, value", [("beta1", 1.0), ("beta2", -0.1), ("eps", 0.0)])
-    def test_values_out_of_range_are_refused(self, name: str, value: float) -> None:
+    # The last two are in range before they are rounded to a float32, which is 1 or 0.
+    @pytest.mark.parametrize("name, value", [("beta1", 1.0), ("beta2", -0.1), ("eps", 0.0), ("epsilon", -1.0),
+                                             ("beta1", 1 - 2.0 ** -25), ("eps", 2.0 ** -150)])
+    def test_values_out_of_range_are_refused_before_the_update(self, name: str, value: float) -> None:
         network = Regression()
         optimizer = nn.Adam(network.trainable_params(), 0.1)
         with pytest.raises(ValueError, match=f"a {name} must be"):
-            model(network, optimizer).train(1, dataset(2), callbacks=[
-                HyperparameterScheduler(name, lambda t, base: value)])
+            model(network, optimizer).train(1, dataset(3), callbacks=[
+                HyperparameterScheduler(name, lambda t, base: value if t else base)])
+        assert int(optimizer.global_step.asnumpy()[0]) == 1
+
+    @pytest.mark.parametrize("name, value", [("beta1", 1 - 2.0 ** -24), ("eps", 2.0 ** -126)])
+    def test_the_last_float32_in_range_is_accepted(self, name: str, value: float) -> None:
+        network = Regression()
+        optimizer = nn.Adam(network.trainable_params(), 0.1)
+        model(network, optimizer).train(1, dataset(1), callbacks=[
+            HyperparameterScheduler(name, lambda t, base: value)])
+        assert hyperparameters(optimizer)[name].values == (value,)
 
 
 class TestOneCycle:
