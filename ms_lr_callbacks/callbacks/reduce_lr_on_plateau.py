@@ -21,7 +21,8 @@ class ReduceLROnPlateau(DrivingCallback):
     At the end of each epoch that has the metric: if it is better than the best so far by the
     threshold, it is the new best; otherwise the epoch is bad. After more than `patience` bad epochs
     in a row every group's rate becomes ``max(rate * factor, min_lr)``, and for `cooldown` epochs no
-    bad epoch is counted. The rates start from what the optimizer has when the training starts.
+    bad epoch is counted. The rates start from what the optimizer has when the training starts. A
+    second training goes on from the metrics of the first, one of an optimizer without any update starts anew.
 
     Args:
         monitor: ``"loss"``: the loss of the epoch's last step; ``"eval_loss"`` or the name of a metric
@@ -179,6 +180,9 @@ class ReduceLROnPlateau(DrivingCallback):
     def _settle_rates(self) -> None:
         """Take the rates to start from out of what the optimizer had when the training started."""
         restored, self._restored = self._restored, False
+        if not restored and not self._run.updates_before:  # a new run; what an earlier one saw says nothing about it
+            self._plateau.reset()
+            self._rates = []
         # A checkpoint's rates are those behind the warm-up, in which the optimizer still may be.
         if len(self._rates) == len(self._held) and (restored or self._would_write(self._rates)):
             return

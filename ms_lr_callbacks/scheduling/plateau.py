@@ -33,7 +33,14 @@ class Plateau:
         self._factor, self._threshold, self._eps = float(factor), float(threshold), float(eps)
         self._patience, self._cooldown = int(patience), int(cooldown)
         self._min_lr: Any = min_lr
-        self.best = math.inf if mode == "min" else -math.inf
+        self.best: float
+        self.bad_epochs: int
+        self.cooldown_left: int
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget every metric."""
+        self.best = math.inf if self._mode == "min" else -math.inf
         self.bad_epochs = 0
         self.cooldown_left = 0
 

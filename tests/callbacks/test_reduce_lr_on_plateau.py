@@ -134,6 +134,14 @@ def test_second_training_goes_on_where_the_first_stopped() -> None:
     assert get_lr(optimizer) == pytest.approx([0.1])
 
 
+def test_another_optimizer_starts_anew() -> None:
+    """As in cross-validation with one list of callbacks."""
+    plateau = ReduceLROnPlateau("score", patience=1)
+    for lr in (1.0, 0.5):
+        rates = _rates_after_each_epoch(plateau, [1.0, 1.0, 1.0], lr)
+        assert rates == pytest.approx([lr, lr, lr / 10])
+
+
 def test_state_goes_through_a_checkpoint() -> None:
     first, second = ReduceLROnPlateau("score", patience=2), ReduceLROnPlateau("score", patience=2)
     _rates_after_each_epoch(first, [1.0, 1.0, 1.0], lr=1.0)
