@@ -8,12 +8,14 @@ from typing import Any, Optional
 import numpy as np
 from mindspore.train import Callback
 
+from ms_lr_callbacks._ranks import mean_over_ranks
 from ms_lr_callbacks.training.losses import fetch, loss_of
 from ms_lr_callbacks.callbacks.lr_scheduler import LRScheduler
 from ms_lr_callbacks.callbacks.range_test import RangeTest
 from ms_lr_callbacks.training.run import TrainingRun
 from ms_lr_callbacks.training.snapshot import TrainingSnapshot
-from ms_lr_callbacks.optimizers import updates_at_each_call
+from ms_lr_callbacks.optimizers import OptimizerAccess, updates_at_each_call
+from ms_lr_callbacks.optimizers.rates import ConstantRate
 
 _DECAY = 0.8  # of the running mean that tells whether the loss explodes
 
@@ -24,10 +26,10 @@ class LRFinder(Callback):
     `find_lr` is the short way to use it. As a callback of a training of your own it ends that
     training when it is through: give the training at least `steps` steps.
 
-    The loss of a step is paired with the rate of its update. All groups are scaled together: the
-    group with the largest base rate gets the rates from `start` to `end`, the others keep their
-    ratio to it. The test ends early when the running mean of the loss exceeds both the first loss
-    and `explosion` times the smallest mean, or when a loss is not finite.
+    The loss of a step, the mean over all ranks, is paired with the rate of its update. All groups are
+    scaled together: the group with the largest base rate gets the rates from `start` to `end`, the
+    others keep their ratio to it. The test ends early when the running mean of the loss exceeds both the
+    first loss and `explosion` times the smallest mean, or when a loss is not finite.
 
     Args:
         start: the first rate, > 0.
@@ -41,7 +43,8 @@ class LRFinder(Callback):
         result: what was found, a `RangeTest`; None before a test has ended.
 
     Raises:
-        ValueError: an argument is out of range. At train begin: see `LRScheduler`.
+        ValueError: an argument is out of range. At train begin: a group has a dynamic rate; see also
+            `LRScheduler`.
 
     Examples:
         >>> from ms_lr_callbacks import LRFinder
@@ -72,6 +75,7 @@ class LRFinder(Callback):
         self._run = TrainingRun.of(run_context)
         access = self._run.access
         self._losses, self._mean, self._diverged = [], _RunningMean(), False
+        _check_rates(access)
         largest = max((base for base in access.place("lr").bases() if base is not None), default=0.0)
         self._scheduler = LRScheduler(lambda t, base: self._rate(t, base / largest if largest else 1.0), start_step=0)
         self._snapshot = TrainingSnapshot(cb_params.train_network, access, cb_params.get("loss_scale_mananger"))
@@ -92,7 +96,8 @@ class LRFinder(Callback):
         done = self._run.updates_done - self._run.updates_before
         if done <= len(self._losses):
             return
-        loss = fetch(loss_of(cb_params.net_outputs))
+        # All ranks have to end the test at the same step.
+        loss = mean_over_ranks(fetch(loss_of(cb_params.net_outputs)))
         # Should one call have done several updates, they share its loss.
         self._losses += [loss] * (min(done, len(self._planned)) - len(self._losses))
         self._diverged = not math.isfinite(loss) or self._mean.explodes(loss, self._explosion)
@@ -199,6 +204,14 @@ class _RunningMean:
         self._smallest = min(self._smallest, mean)
         limit = self._smallest + (factor - 1.0) * abs(self._smallest) if self._smallest else 0.0
         return mean > limit and mean > self._first
+
+
+def _check_rates(access: OptimizerAccess) -> None:
+    for index, form in enumerate(access.forms("lr")):
+        if form.parameter is None and not isinstance(form, ConstantRate):
+            which = f"group {index}" if len(access.groups) > 1 else f"this {access.name}"
+            raise ValueError(f"A range test drives static learning rates, but {which} was built with "
+                             f"{form.description}; build the optimizer with a float for the test.")
 
 
 def _check(start: Any, end: Any, steps: Any, mode: Any, explosion: Any) -> None:

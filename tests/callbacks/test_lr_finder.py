@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from mindspore import Parameter, Tensor, nn, ops
 from mindspore.train import Callback
+from ranks import run_ranks
 from train_cells import AccumulatingTrainCell, NotCountingSGD
 from training import ConstantGradient, Regression, assert_same_weights, dataset, model, weights
 
@@ -122,7 +123,7 @@ class TestNoTrace:
         network = Regression()
         optimizer = nn.SGD(network.trainable_params(), [0.1] * 10)
         before = weights(optimizer)
-        with pytest.raises(ValueError, match="a list"):
+        with pytest.raises(ValueError, match="A range test drives static .* this SGD was built with a list; build the"):
             find_lr(model(network, optimizer), dataset(5))
         after = weights(optimizer)
         assert all(before[name].tobytes() == after[name].tobytes() for name in before)
@@ -136,6 +137,21 @@ class DieAt(Callback):  # type: ignore[misc]
     def on_train_step_end(self, run_context: Any) -> None:
         if run_context.original_args().cur_step_num == self._step:
             raise KeyboardInterrupt
+
+
+def test_one_dynamic_group_among_static_ones_is_refused() -> None:
+    network = Regression()
+    groups = [{"params": network.body.trainable_params(), "lr": 0.1},
+              {"params": network.head.trainable_params(), "lr": nn.CosineDecayLR(0.01, 0.1, 10)}]
+    with pytest.raises(ValueError, match="A range test drives static .* group 1 was built with CosineDecayLR"):
+        find_lr(model(network, nn.SGD(groups, 0.1)), dataset(5))
+
+
+def test_ranks_end_at_the_same_step(tmp_path: Path) -> None:
+    logs = run_ranks(Path(__file__).with_name("finder_ranks.py"), folder=tmp_path)
+    results = {line.split(":", 1)[1] for line in logs.splitlines() if line.startswith("rank ")}
+    assert len(results) == 1 and "True" in results.pop()
+    assert "rank 0:" in logs and "rank 1:" in logs
 
 
 class TestWhatIsMeasured:
