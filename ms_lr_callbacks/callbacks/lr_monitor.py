@@ -85,7 +85,7 @@ class LRMonitor(Callback):
         self._cursor: Optional[int] = None
         self._recording: Optional[Recording] = None
         self._started = False
-        self._settled_at = 0.0
+        self._flushed_at = 0.0
         self._guard = TerminationGuard(self.flush)
 
     @property
@@ -130,7 +130,7 @@ class LRMonitor(Callback):
         if self._started:
             return
         self._started = True
-        self._settled_at = time.monotonic()
+        self._flushed_at = time.monotonic()
         after = run.updates_done
         if self._cursor is not None:
             after, self._cursor = min(after, self._cursor), None
@@ -208,14 +208,14 @@ class LRMonitor(Callback):
 
     def _settle_in_time(self) -> None:
         """Settle when it is time to, and let the writers flush."""
-        if self._now.full or (self._writing and time.monotonic() - self._settled_at > _FLUSH_SECONDS):
+        if self._now.full or (self._writing and time.monotonic() - self._flushed_at > _FLUSH_SECONDS):
+            self._flushed_at = time.monotonic()
             self._settle()
             if self._writing and self._writer is not None:
                 self._writer.request_flush()
 
     def _settle(self, dying: bool = False) -> None:
         """Bring everything noted into the history and to the writers."""
-        self._settled_at = time.monotonic()
         with self._guard:
             steps = None if self._recording is None else self._recording.take(dying)
             if steps is None:

@@ -1,10 +1,12 @@
 """LRMonitor over the life of a run: evaluation, death, resume, several ranks, writers that fail."""
 from __future__ import annotations
 
+import itertools
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from training import ConstantGradient, applied_rates, dataset, model
 
 from ms_lr_callbacks import LRMonitor, LRScheduler
 from ms_lr_callbacks import schedules as S
+from ms_lr_callbacks.callbacks import lr_monitor
 from ms_lr_callbacks.writers import CSVWriter, JSONLinesWriter, LoggingWriter
 
 sys.path.append(str(Path(__file__).parents[1] / "writers"))
@@ -159,6 +162,22 @@ class TestGoingOn:
         np.testing.assert_array_equal(monitor.history["lr"].values, moves[:, 0])
         with pytest.raises(ValueError, match="read-only"):
             monitor.history["lr"].values[0] = 1.0
+
+    def test_files_are_flushed_also_if_somebody_looks_at_every_step(self, tmp_path: Path,
+                                                                    monkeypatch: pytest.MonkeyPatch) -> None:
+        clock = itertools.count()  # a second goes by from one question to the next
+        monkeypatch.setattr(lr_monitor, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+        in_file: list[int] = []
+
+        class Look(Callback):  # type: ignore[misc]
+            def on_train_step_end(self, run_context: Any) -> None:
+                list(monitor.history)
+                in_file.append((tmp_path / "run.csv").read_text().count("\n"))
+
+        network = ConstantGradient()
+        monitor = LRMonitor(writers=[CSVWriter(tmp_path / "run.csv")])
+        model(network, nn.SGD(network.trainable_params(), 0.5)).train(1, dataset(100), [Look(), monitor])
+        assert in_file[0] == 0 and in_file[-1] > 0
 
 
 class TestDeath:
