@@ -8,6 +8,8 @@ from typing import Mapping, Union
 from ms_lr_callbacks.monitoring.history import Series
 from ms_lr_callbacks.monitoring.pictures import new_figure, save
 
+_DASHES = ("-", "--", ":", "-.")
+
 
 def plot_history(history: Mapping[str, Series], path: Union[str, os.PathLike[str]]) -> Path:
     """Draw all curves into one PNG file, one panel for each name before the slash of the tags.
@@ -31,9 +33,10 @@ def plot_history(history: Mapping[str, Series], path: Union[str, os.PathLike[str
         raise ValueError("There is nothing to draw: no update has been logged yet. Call plot after the training.")
     figure = new_figure("LRMonitor.plot", rows=len(panels))
     for axes, (name, groups) in zip(figure.axes, panels.items()):
-        for group, series in groups.items():
+        for index, (group, series) in enumerate(groups.items()):
             marker = "." if len(series) < 30 else None
-            axes.plot(series.steps, series.values, label=group or None, marker=marker)
+            # Groups often have equal values: dashes let the line below shine through.
+            axes.plot(series.steps, series.values, _DASHES[index % len(_DASHES)], label=group or None, marker=marker)
         axes.set_ylabel(name)
         if any(groups) and len(groups) <= 12:
             axes.legend()
