@@ -1,11 +1,11 @@
 """Kill a training with SIGKILL at random moments, start it again until it is done, compare the end.
 
 ``python -m tests.crash.harness --runs 50 --seed 1`` kills it at least 50 times. Each process is killed at
-a random moment between the begin of its training and the time that a few saves take, two in five of
-them as soon as a save is seen to be under way after that; when a training
-gets to its end, the next one begins in a directory of its own. Every end state must be bit-identical
-to that of a training that nobody killed, the digest of all losses included, and each checkpoint found
-after a kill must verify.
+a random moment: while it begins and compiles, or a random time behind a random step, so that a slow
+machine is killed as far into its training as a fast one; two in five as soon as a save is seen to be under
+way after that. When a training gets to its end, the next one begins in a directory of its own. Every end
+state must be bit-identical to that of a training that nobody killed, the digest of all losses included, and
+each checkpoint found after a kill must verify.
 """
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ sys.path.insert(0, str(ROOT))
 
 from ms_lr_callbacks.checkpoint import list_checkpoints, verify_checkpoint  # noqa: E402
 
-LIVE = 1.0
-"""Seconds after the begin of its training within which a process is killed."""
+MOST_STEPS = 36
+"""Steps within which a process is killed; it saves after every five."""
 
 
 @dataclass
@@ -45,6 +45,21 @@ class Tally:
     def __str__(self) -> str:
         return (f"runs {self.runs}, kills {self.kills}, kills inside a save {self.in_a_save}, resumes {self.resumes}, "
                 f"trainings finished {self.finished}, checkpoints verified {self.verified}")
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When to kill: `pause` seconds after so many steps, or then as soon as a save is under way."""
+
+    steps: int
+    pause: float
+    in_a_save: bool
+
+    @classmethod
+    def drawn(cls, draw: random.Random) -> Moment:
+        """Draw one; in one of ten cases the process does not get to its first step, or hardly."""
+        steps = max(0, draw.randrange(-4, MOST_STEPS))
+        return cls(steps, draw.uniform(0.0, 0.05 if steps else 1.0), draw.random() < 0.4)
 
 
 class Worker:
@@ -64,6 +79,11 @@ class Worker:
             if line.startswith("begun"):
                 return int(line.split()[1])
         raise RuntimeError(f"the worker failed before its training began:\n{self._error()}")
+
+    def does_steps(self, steps: int) -> bool:
+        """Wait until it has done so many steps; return whether it has, and did not end before."""
+        assert self.process.stdout is not None
+        return all(self.process.stdout.readline() for _ in range(steps))
 
     def end(self) -> None:
         """Wait for its end; raise what went wrong."""
@@ -95,8 +115,8 @@ def harness(kills: int, seed: int, folder: Path, limit: Optional[float] = None) 
         tally.runs += 1
         while not result.exists():
             enough = tally.kills >= kills
-            live, in_a_save = draw.uniform(0.0, LIVE), draw.random() < 0.4
-            _one_process(directory, result, None if enough else live, in_a_save, tally)
+            moment = Moment.drawn(draw)
+            _one_process(directory, result, None if enough else moment, tally)
         assert result.read_text() == expected, f"the end state of {directory} differs"
         tally.finished += 1
         shutil.rmtree(directory)
@@ -111,21 +131,21 @@ def _undisturbed(folder: Path) -> str:
 
 
 def _wait_for_a_save(directory: Path, worker: Worker) -> None:
-    """Return as soon as a checkpoint is being written, or the process has ended, or after a second."""
-    deadline = time.monotonic() + 1.0
+    """Return as soon as a checkpoint is being written, or the process has ended, or after ten seconds."""
+    deadline = time.monotonic() + 10.0
     while time.monotonic() < deadline and worker.process.poll() is None:
         if any(name.startswith(".step-") for name in os.listdir(directory)):
             return
 
 
-def _one_process(directory: Path, result: Path, live: Optional[float], in_a_save: bool, tally: Tally) -> None:
+def _one_process(directory: Path, result: Path, moment: Optional[Moment], tally: Tally) -> None:
     worker = Worker(directory, result)
     tally.resumes += worker.begun() > 0
-    if live is not None:
+    if moment is not None and worker.does_steps(moment.steps):
         try:
-            worker.process.wait(live)
+            worker.process.wait(moment.pause)
         except subprocess.TimeoutExpired:
-            if in_a_save:
+            if moment.in_a_save:
                 _wait_for_a_save(directory, worker)
             worker.process.send_signal(signal.SIGKILL)
     worker.end()

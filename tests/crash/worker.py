@@ -1,7 +1,7 @@
 """One training that is meant to be killed; started again by `harness` until it is done.
 
 Arguments: the directory of checkpoints and the file for the digest of the end state. Prints ``begun`` with
-the step from which it goes on.
+the step from which it goes on, then a line after each step.
 """
 from __future__ import annotations
 
@@ -53,6 +53,7 @@ class Losses(Callback):
     def on_train_step_end(self, run_context: Any) -> None:
         loss = run_context.original_args().net_outputs.asnumpy().tobytes()
         self.digest = hashlib.sha256(self.digest.encode() + loss).hexdigest()
+        print("step", flush=True)
         time.sleep(PAUSE)
 
 
