@@ -35,7 +35,8 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
     for kill in range(KILLS):
         writer = start(WRITER, tmp_path)
         assert writer.stdout is not None and writer.stdout.readline() == "ready\n", writer.communicate()
-        while kill % 5 == 0 and not any(int(path.name[5:]) > newest for path in list_checkpoints(tmp_path)):
+        while kill % 5 == 0 and writer.poll() is None and not any(
+                int(path.name[5:]) > newest for path in list_checkpoints(tmp_path)):
             time.sleep(0.01)  # however slow the disk is, some of them get on
         time.sleep(random.uniform(0.0, 0.25))
         writer.send_signal(signal.SIGKILL)
