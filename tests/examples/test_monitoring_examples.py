@@ -1,13 +1,17 @@
 """The examples about monitoring run and write what they say."""
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+import urllib.parse
+import urllib.request
 from pathlib import Path
 
 import pytest
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+sys.path.append(str(EXAMPLES.parent / "docs"))
 
 
 @pytest.mark.parametrize("name, arguments, files, words", [
@@ -25,3 +29,23 @@ def test_example(name: str, arguments: list[str], files: list[str], words: str, 
     assert words in result.stdout
     for file in files:
         assert (tmp_path / "out" / file).exists(), file
+
+
+def test_a_real_server_shows_every_point(tmp_path: Path) -> None:
+    from make_tensorboard_picture import tensorboard_server
+
+    from ms_lr_callbacks.writers import Scalars, TensorBoardWriter
+
+    writer = TensorBoardWriter(tmp_path)
+    for after, last in ((0, 30), (20, 40)):  # killed after update 30, resumed from a checkpoint of update 20
+        writer.open(after)
+        writer.write([Scalars(step, {"lr/body": 0.5 / step, "lr/head": 1.0 / step}, 100.0 + step)
+                      for step in range(after + 1, last + 1)])
+    writer.close()
+    with tensorboard_server(tmp_path) as address:
+        query = urllib.parse.urlencode({"run": ".", "tag": "lr/head"})
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
+                f"{address}/data/plugin/scalars/scalars?{query}", timeout=60) as answer:
+            points = json.load(answer)
+    assert [step for _, step, _ in points] == list(range(1, 41))
+    assert [value for _, _, value in points] == pytest.approx([1.0 / step for step in range(1, 41)])
