@@ -15,7 +15,7 @@ from mindspore.train import CheckpointConfig, LossMonitor, Model, ModelCheckpoin
 from train_cells import EvaluationCell, RepeatedTrainCell, TrainCell, UserSGD, float32_values
 from training import ConstantGradient, Record, Regression, applied_rates, assert_same_weights, dataset, model
 
-from ms_lr_callbacks import LRScheduler, get_lr
+from ms_lr_callbacks import LRScheduler, get_last_lr, get_lr
 from ms_lr_callbacks import schedules as S
 
 COSINE = S.CosineAnnealingLR(T_max=50)
@@ -243,12 +243,12 @@ def test_two_callbacks_drive_a_group_each(mode: str, shared: bool) -> None:
     if not shared:
         groups = [{**group, "lr": rate} for group, rate in zip(groups, rates)]
     callbacks = [LRScheduler([COSINE, None]), LRScheduler([None, HALVING])]
-    seen = Record(lambda context: get_lr(context.original_args().optimizer))
+    seen = Record(lambda context: [read(context.original_args().optimizer) for read in (get_lr, get_last_lr)])
     target = model(network, nn.SGD(groups, 0.1))
     moves = applied_rates(network, [*callbacks, seen], lambda each: target.train(2, dataset(3), each))
     wanted = np.stack([float32_values(COSINE, rates[0], 7), float32_values(HALVING, rates[1], 7)], axis=1)
     np.testing.assert_array_equal(moves, wanted[:6])
-    np.testing.assert_array_equal(np.float32(seen.seen), wanted[1:])
+    np.testing.assert_array_equal(np.float32(seen.seen), np.stack([wanted[1:], wanted[:6]], axis=1))
 
 
 @pytest.mark.parametrize("cell", [
