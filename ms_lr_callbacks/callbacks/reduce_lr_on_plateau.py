@@ -26,8 +26,10 @@ class ReduceLROnPlateau(DrivingCallback):
 
     Args:
         monitor: ``"loss"``: the loss of the epoch's last step; ``"eval_loss"`` or the name of a metric
-            given to `Model`: the result of `Model.fit`'s evaluation. In a distributed run the mean
-            over all ranks, so that all of them decide alike. 0.0 is a metric like any other.
+            given to `Model`: the result of `Model.fit`'s evaluation. MindSpore's ``"eval_loss"`` is
+            the loss of the evaluation's last batch; for the mean over all batches give `Model` the
+            metric ``{"mean_loss": Loss()}`` and monitor that. In a distributed run the mean over all
+            ranks, so that all of them decide alike. 0.0 is a metric like any other.
         mode: ``"min"``: lower is better; ``"max"``: higher is better.
         factor: what rates are multiplied by, in (0, 1).
         patience: bad epochs to put up with, a whole number >= 0.
@@ -51,7 +53,7 @@ class ReduceLROnPlateau(DrivingCallback):
     Examples:
         >>> from ms_lr_callbacks import ReduceLROnPlateau
         >>> from ms_lr_callbacks import schedules as S
-        >>> plateau = ReduceLROnPlateau("eval_loss", factor=0.5, patience=3)
+        >>> plateau = ReduceLROnPlateau("mean_loss", factor=0.5, patience=3)
         >>> behind_a_warmup = S.warmup(ReduceLROnPlateau("accuracy", mode="max"), steps=500)
         >>> # model.fit(100, train_set, valid_set, callbacks=[plateau])
     """
