@@ -137,7 +137,8 @@ class ProgressBar(Callback):
         is_over = "lr" in access.drivers and not self._run.is_driven("lr")
         rates = sorted({float(rate) for rate in (access.next_rates() if is_over else access.last_rates())})
         shown = "/".join(f"{rate:.3g}" for rate in rates) if len(rates) <= 3 else f"{rates[0]:.3g}..{rates[-1]:.3g}"
-        return f"loss {fetch(loss_of(cb_params.get('net_outputs'))):.4g}, lr {shown}"
+        loss = loss_of(cb_params.get("net_outputs"))
+        return f"lr {shown}" if loss is None else f"loss {fetch(loss):.4g}, lr {shown}"
 
 
 class _Pace:

@@ -128,7 +128,7 @@ class History(Mapping[str, Series]):
         return len(self._tags())
 
     def _found(self, tag: str) -> list[Series]:
-        return [table.series(tag) for table in self._tables if tag in table.tags]
+        return [table.series(tag) for table in self._tables if tag in table.tags and table.has_points()]
 
     def _tags(self) -> list[str]:
         return list(dict.fromkeys(tag for table in self._tables if table.has_points() for tag in table.tags))

@@ -53,7 +53,7 @@ class LoggedSteps:
         return row
 
     def add(self, update: int, loss: Any) -> None:
-        """Add update number `update`, done just now, with its loss, not fetched, or `NO_LOSS`."""
+        """Add update number `update`, done just now, with its loss, not fetched, or `NO_LOSS`, or None."""
         self._updates.append(update)
         self._times.append(time.time())
         self._kept.append(loss)
@@ -65,7 +65,7 @@ class LoggedSteps:
             dying: whether the training has failed; then a loss that cannot be had becomes NaN.
         """
         for index, loss in enumerate(self._kept):
-            if loss is NO_LOSS:
+            if loss is NO_LOSS or loss is None:
                 continue
             try:
                 number = fetch(loss)

@@ -1,6 +1,7 @@
 """LRMonitor shows what each update really used: compared with how far the weights moved."""
 from __future__ import annotations
 
+import io
 from typing import Any, Callable
 
 import mindspore as ms
@@ -12,7 +13,7 @@ from train_cells import (AccumulatingTrainCell, CountingInGetLrSGD, NotCountingS
                          SkippingTrainCell, TrainCell, UserSGD)
 from training import ConstantGradient, applied_rates, assert_same_weights, dataset, model
 
-from ms_lr_callbacks import LRMonitor, LRScheduler
+from ms_lr_callbacks import LRMonitor, LRScheduler, ProgressBar
 from ms_lr_callbacks import schedules as S
 
 EPOCHS, STEPS = 3, 7
@@ -234,6 +235,21 @@ class TestLoss:
         assert len(set(losses)) == 10
         series = monitor.history["loss"]
         assert series.steps.tolist() == list(range(1, 11)) and series.values.tolist() == losses
+
+    def test_a_train_cell_that_returns_nothing_has_none(self) -> None:
+        ms.set_context(mode=ms.PYNATIVE_MODE)  # a graph without a result does nothing
+
+        class Silent(TrainCell):
+            def construct(self, x: Any, y: Any) -> Any:
+                _, gradients = self.forward_and_gradients(x, y)
+                self.optimizer(gradients)
+
+        network, stream = ConstantGradient(), io.StringIO()
+        monitor = LRMonitor()
+        model(Silent(network, nn.SGD(network.trainable_params(), 0.5)), None).train(
+            1, dataset(3), [monitor, ProgressBar(stream)])
+        assert "loss" not in monitor.history and monitor.history["lr"].steps.tolist() == [1, 2, 3]
+        assert stream.getvalue().endswith("steps/s, lr 0.5\n")
 
     @pytest.mark.parametrize("output, wanted", [
         ("(loss, x)", 3.0), ("[[loss, x], x]", 3.0), ("x", 2.0), ("7", 7.0), ("2.5", 2.5), ("()", np.nan),
