@@ -26,8 +26,7 @@ def look(parameter: Any) -> TensorRecord:
         TypeError: a checkpoint has no place for its type.
     """
     if parameter.dtype == ms.bfloat16:
-        wide = parameter.float().asnumpy()
-        return TensorRecord.bfloat16((wide.view(np.uint32) >> 16).astype(np.uint16).reshape(wide.shape))
+        return narrowed(parameter.float().asnumpy())
     try:
         return TensorRecord.of(parameter.asnumpy())
     except TypeError as error:
@@ -49,8 +48,18 @@ def tensor_of(record: TensorRecord) -> Any:
     settle_numpy()
     if record.dtype != "bfloat16":
         return Tensor(record.array)
-    wide = (record.array.astype(np.uint32) << 16).view(np.float32).reshape(record.shape)
-    return Tensor(wide).astype(ms.bfloat16)
+    return Tensor(widened(record)).astype(ms.bfloat16)
+
+
+def narrowed(values: AnyArray) -> TensorRecord:
+    """Return float32 values, which bfloat16 must hold exactly, as bfloat16."""
+    bits = np.ascontiguousarray(values).reshape(-1).view(np.uint32) >> 16  # 0-d has other rules in NumPy 1
+    return TensorRecord.bfloat16(bits.astype(np.uint16).reshape(values.shape))
+
+
+def widened(record: TensorRecord) -> AnyArray:
+    """Return bfloat16 values as float32."""
+    return (record.array.reshape(-1).astype(np.uint32) << 16).view(np.float32).reshape(record.shape)
 
 
 def dtype_name(parameter: Any) -> str:

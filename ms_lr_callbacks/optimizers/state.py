@@ -15,7 +15,7 @@ from ms_lr_callbacks.checkpoint import TensorRecord
 from ms_lr_callbacks.optimizers.access import OptimizerAccess, access_to
 from ms_lr_callbacks.optimizers.describe import base_values, rate_kinds, values_of
 from ms_lr_callbacks.optimizers.find import find_optimizer
-from ms_lr_callbacks.optimizers.host import dtype_name, look, write
+from ms_lr_callbacks.optimizers.host import dtype_name, look, narrowed, widened, write
 from ms_lr_callbacks.optimizers.slots import Slots
 from ms_lr_callbacks.optimizers.state_layout import GivenState
 
@@ -236,13 +236,8 @@ def _flat(group: Mapping[str, Any]) -> dict[str, Any]:
 
 def _copy(parameter: Any) -> AnyArray:
     value = look(parameter)
-    if value.dtype == "bfloat16":
-        return (value.array.astype(np.uint32) << 16).view(np.float32).reshape(value.shape)
-    return np.array(value.array)
+    return widened(value) if value.dtype == "bfloat16" else np.array(value.array)
 
 
 def _record(target: Any, value: AnyArray) -> TensorRecord:
-    if dtype_name(target) != "bfloat16":
-        return TensorRecord.of(value)
-    bits = np.ascontiguousarray(value).view(np.uint32) >> 16
-    return TensorRecord.bfloat16(bits.astype(np.uint16).reshape(value.shape))
+    return narrowed(value) if dtype_name(target) == "bfloat16" else TensorRecord.of(value)

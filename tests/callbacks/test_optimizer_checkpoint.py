@@ -325,7 +325,7 @@ def test_half_precision_and_frozen_parameters(mode: str, tmp_path: Path) -> None
     kinds = {record.dtype for record in load_checkpoint(list_checkpoints(tmp_path)[0]).sections["network"].values()}
     assert {"bfloat16", "float16", "int64", "bool", "float32"} <= kinds
     resumed = made()
-    resumed.network.brain.copy_(ms.Tensor(np.zeros((2, 1), np.float32)).astype(ms.bfloat16))
+    resumed.network.brain.copy_(ms.Tensor(0.0, ms.float32).astype(ms.bfloat16))
     resumed.resume(tmp_path)
     resumed.assert_same(whole)
 
@@ -338,7 +338,7 @@ class Mixed(Regression):
         self.norm = nn.BatchNorm1d(4)
         self.half = ms.Parameter(ms.Tensor(np.full((2, 1), 0.3, np.float16)), name="half", requires_grad=False)
         # NumPy 2 keeps MindSpore from making one of bfloat16 at once, and the CPU has no kernel for it.
-        self.brain = ms.Parameter(ms.Tensor(np.full((2, 1), 1.7, np.float32)), name="brain", requires_grad=False)
+        self.brain = ms.Parameter(ms.Tensor(1.7, ms.float32), name="brain", requires_grad=False)
         self.brain.set_dtype(ms.bfloat16)
         self.calls = ms.Parameter(ms.Tensor(0, ms.int64), name="calls", requires_grad=False)
         self.flag = ms.Parameter(ms.Tensor(False), name="flag", requires_grad=False)

@@ -3,9 +3,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import mindspore as ms
 import numpy as np
 import pytest
-from mindspore import mint, nn
+from mindspore import Parameter, Tensor, mint, nn
 from mindspore.experimental import optim
 from train_cells import TrainCell
 from training import Regression, dataset, model
@@ -125,6 +126,26 @@ def test_everything_that_does_not_fit_is_listed_and_nothing_changed() -> None:
     left = load_state_dict(optimizer, state, strict=False)
     assert len(left) == 6
     assert optimizer.moments[3].asnumpy().all(), "what fits was loaded"
+
+
+def test_bfloat16_goes_through_float32_exactly() -> None:
+    def built_of(value: float) -> Any:
+        weights = [Parameter(Tensor(1.0), name="scalar"), Parameter(Tensor(np.ones((2, 3), np.float32)), name="matrix")]
+        optimizer = nn.Momentum(weights, 0.1, 0.9)
+        for moment in optimizer.moments:
+            moment.set_dtype(ms.bfloat16)
+            moment.copy_(Tensor(np.full(moment.shape, value, np.float32)).astype(ms.bfloat16))
+        return optimizer
+
+    first, second = built_of(1.7), built_of(0.0)
+    state = state_dict(first)
+    assert [state["state"][index]["moments"].shape for index in (0, 1)] == [(), (2, 3)]
+    assert state["state"][0]["moments"] == np.float32(1.703125)
+    assert load_state_dict(second, state) == []
+    assert_equal(state_dict(second), state)
+    state["state"][0]["moments"] = np.array(1.7, np.float32)
+    with pytest.raises(ValueError, match="values that bfloat16 does not hold exactly"):
+        load_state_dict(second, state)
 
 
 def test_adam_is_not_loaded_into_momentum() -> None:
