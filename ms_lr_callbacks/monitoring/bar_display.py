@@ -95,13 +95,17 @@ class LineDisplay(Display):
         self._began = time.monotonic()
 
     def update(self, done: int, text: str) -> None:
+        if done < self._total:  # else the line of `finish` comes next
+            self._print(done, text)
+
+    def finish(self, done: int, text: str, metrics: str) -> None:
+        self._print(done, ", ".join(filter(None, (text, metrics))))
+
+    def _print(self, done: int, text: str) -> None:
         seconds = max(time.monotonic() - self._began, 1e-9)
         rate = (done - self._first) / seconds
         print(f"{self._title}: {done}/{self._total} steps, {rate:.1f} steps/s{', ' * bool(text)}{text}",
               file=self._stream, flush=True)
-
-    def finish(self, done: int, text: str, metrics: str) -> None:
-        self.update(done, ", ".join(filter(None, (text, metrics))))
 
 
 def choose_display(stream: Optional[IO[str]], default: IO[str], bar_seconds: float, line_seconds: float) -> Display:

@@ -111,6 +111,11 @@ def test_in_a_pipe_it_is_plain_lines() -> None:
                         last[1])
 
 
+def test_the_last_step_of_an_epoch_has_one_line() -> None:
+    assert [line.split(" steps")[0] for line in lines_of(steps=3)] == [
+        f"epoch {epoch}/2: {step}/3" for epoch in (1, 2) for step in (1, 2, 3)]
+
+
 def test_a_resumed_run_starts_where_it_is() -> None:
     lines = lines_of(epochs=5, initial_epoch=3, callbacks=[LRScheduler(S.ExponentialLR(0.9))])
     assert lines[0].startswith("epoch 4/5: 1/20 steps") and lines[-1].startswith("epoch 5/5: 20/20 steps")
