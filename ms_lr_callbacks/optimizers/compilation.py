@@ -42,6 +42,8 @@ class Replacement:
         attached = _attached_to(self._owner)
         if self in attached.replacements:
             attached.replacements.remove(self)
+        else:
+            self.own = {name: self._get(name) for name in self._new}  # the user may have changed them since
         attached.replacements.append(self)
         self._is_used = True
         for name, value in self._new.items():
@@ -141,6 +143,13 @@ def hide(cell: Any, name: str, value: Any) -> None:
     checkpoint, does not.
     """
     cell.__dict__[name] = value
+
+
+def compiled_by_jit(optimizer: Any) -> bool:
+    """Return whether PYNATIVE_MODE has compiled a graph of this optimizer that it would use again."""
+    keys = jit_graph_keys()
+    marks = (f".{id(optimizer)}.", f".{optimizer.create_time}")
+    return keys is None or any(all(mark in key for mark in marks) for key in keys)
 
 
 def _set_attribute(cell: Any, name: str, value: Any) -> None:

@@ -65,9 +65,13 @@ class GroupPlace(Place):
             self._hidden = [hidden_parameter(np.array(value, np.float32), f"{self._key}_{index}")
                             for index, value in enumerate(self._numbers())]
             self._replacement = GroupReplacement(self._optimizer, {self._key: self._hidden})
+        write = Writer(network, self._optimizer)
+        numbers = self._numbers()  # in groups that are left alone the user may have changed them since
         self._replacement.attach(network)
-        return HeldDriver(columns_of(streams), self._hidden, Writer(network, self._optimizer),
-                          replacement=self._replacement, on_release=self._keep)
+        for hidden, number in zip(self._hidden, numbers):
+            write(hidden, np.float32(number))
+        return HeldDriver(columns_of(streams), self._hidden, write, replacement=self._replacement,
+                          on_release=self._keep)
 
     def _keep(self, values: Float32Array) -> None:
         """Make the last values the constants that a graph compiled later would use."""

@@ -9,7 +9,8 @@ Which write is seen by the running training depends on the mode and on the graph
 * ``Parameter.assign_value`` costs a third of ``copy_``. It is seen in GRAPH_MODE where the graph
   calls the optimizer unconditionally. It is not seen in PYNATIVE_MODE, nor where the optimizer
   stands under an ``if`` on a tensor, as in a train cell that skips an update on overflow: there the
-  Parameter shows the new value while training goes on with the old one.
+  Parameter shows the new value while training goes on with the old one. And a graph that PYNATIVE_MODE
+  has compiled before sees no later write at all once there was one of these.
 
 On other devices `Writer` uses ``ops.assign``, which is ordered behind the steps still in flight.
 """
@@ -22,6 +23,7 @@ import numpy as np
 from mindspore import Tensor, nn, ops
 
 from ms_lr_callbacks._arrays import AnyArray
+from ms_lr_callbacks.optimizers.compilation import compiled_by_jit
 from ms_lr_callbacks.optimizers.find import updates_at_each_call
 from ms_lr_callbacks.optimizers.numpy2 import settle_numpy
 
@@ -60,7 +62,8 @@ class Writer:
 def _assignment(network: Any, optimizer: Any) -> Callable[[Any, Any], Any]:
     if ms.get_context("device_target") != "CPU":
         return lambda parameter, tensor: ops.assign(parameter, tensor)
-    if ms.get_context("mode") == ms.GRAPH_MODE and _runs_unconditionally(network, optimizer):
+    if (ms.get_context("mode") == ms.GRAPH_MODE and _runs_unconditionally(network, optimizer)
+            and not compiled_by_jit(optimizer)):
         return lambda parameter, tensor: parameter.assign_value(tensor)
     return lambda parameter, tensor: parameter.copy_(tensor)
 

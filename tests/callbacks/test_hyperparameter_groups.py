@@ -6,7 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 from mindspore import nn
+from mindspore.experimental import optim
+from mindspore.train import Model
 from own_optimizers import DirectDecay
+from train_cells import TrainCell
 from training import Regression, assert_same_weights, dataset, model
 
 from ms_lr_callbacks import HyperparameterScheduler, LRMonitor, LRScheduler, WeightDecayScheduler, get_last_lr
@@ -81,3 +84,20 @@ def test_parameters_keep_their_order(grouped: bool, mode: str) -> None:
         LRScheduler(S.StepLR(1), lookahead=2), WeightDecayScheduler(S.StepLR(1)),
         HyperparameterScheduler("momentum", S.StepLR(1))])
     assert ([parameter.name for parameter in optimizer.get_parameters()], list(optimizer.parameters_dict())) == names
+
+
+def test_a_number_that_the_user_sets_between_two_trainings_is_used(mode: str) -> None:
+    network, twin = Regression(), Regression()
+    callback = WeightDecayScheduler([_constant(0.5), None])
+    ours = optim.Adam(_groups(network, decays=(0.0, 0.25)), lr=0.1)
+    trained = Model(TrainCell(network, ours))
+    trained.train(1, dataset(2), callbacks=[callback])
+    ours.param_groups[1]["weight_decay"] = 0.75
+    trained.train(1, dataset(2), callbacks=[callback])
+    assert [group["weight_decay"] for group in ours.param_groups] == [0.5, 0.75]
+
+    held = optim.Adam(_groups(twin, decays=(0.5, 0.25)), lr=0.1)
+    Model(TrainCell(twin, held)).train(1, dataset(2))
+    held.param_groups[1]["weight_decay"] = 0.75
+    Model(TrainCell(twin, held)).train(1, dataset(2))
+    assert_same_weights(network, twin)
