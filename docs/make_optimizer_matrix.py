@@ -30,15 +30,19 @@ TAIL = """
 
 | Optimizer | Why the training was not run |
 |---|---|
-| Lamb, LARS | The CPU backend lacks their kernels. Finding the optimizer, its groups, reading and writing what it reads are tested with the optimizers' own attributes. |
+| Lamb | The CPU backend lacks its kernel. Finding the optimizer, its groups, reading and writing what it reads are tested with its own attributes. |
+| LARS | The CPU backend lacks its kernel. Trained around Momentum with the kernel's formula in its place: learning rate, weight decay and momentum can be changed. |
 | mint AdamW, mint FusedAdamW | The CPU backend lacks their kernel. Nothing of them but the learning rate can be driven. |
-| thor | Needs a network of its own layers, made for Ascend or GPU. Reading and writing its learning rate is tested with its own `get_lr()`. |
+| thor | Needs a network of its own layers, made for Ascend or GPU. Reading and writing its learning rate and momentum are tested with its own attributes; its weight decay is refused. |
 
 ## Your own optimizer
 
-A subclass of `nn.Optimizer` works whether it calls `get_lr()` and `get_weight_decay()` or reads the
-attributes itself. The numbers among its attributes that its code reads (`self.damping`) can be driven
-by `HyperparameterScheduler("damping", ...)`. `hyperparameters(optimizer)` shows what was found.
+A subclass of `nn.Optimizer`, or of one of the above, works whether it calls `get_lr()` and
+`get_weight_decay()` or reads the attributes itself. The numbers among its attributes that its update reads
+(`self.damping`) can be driven by `HyperparameterScheduler("damping", ...)`; whole numbers only where
+its constructor takes an argument of that name. `hyperparameters(optimizer)` shows what was found. A learning
+rate or weight decay that its code never reads is refused. In an optimizer that wraps another one, that one
+is driven.
 
 ## Adam while its betas change
 
