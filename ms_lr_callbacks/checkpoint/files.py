@@ -16,8 +16,9 @@ from typing import Any, Callable, Mapping, Optional, Sequence
 
 import numpy as np
 
+from ms_lr_callbacks.checkpoint.direct import LEAST, write_all, write_large
+
 _BLOCK = 2 ** 20
-_MOST_PER_WRITE = 2 ** 30
 # O_NONBLOCK: opening a pipe that stands in a file's place must not wait for a writer.
 _BINARY = getattr(os, "O_BINARY", 0)
 _READ_FLAGS = os.O_RDONLY | _BINARY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
@@ -90,17 +91,14 @@ def write_file(path: Path, content: bytes) -> FileDigest:
 def _write_file(path: Path, chunks: Sequence[memoryview]) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o666)
     try:
-        for chunk in chunks:
-            _write_all(descriptor, chunk)
+        if sum(chunk.nbytes for chunk in chunks) < LEAST:
+            for chunk in chunks:
+                write_all(descriptor, chunk)
+        else:
+            write_large(descriptor, chunks)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _write_all(descriptor: int, chunk: memoryview) -> None:
-    done = 0
-    while done < chunk.nbytes:
-        done += os.write(descriptor, chunk[done:done + _MOST_PER_WRITE])
 
 
 def replace_file(path: Path, content: bytes) -> None:

@@ -21,7 +21,7 @@ LIMITED = """
         good = store.save(1, {"network": {"w": np.zeros(1000)}}, {})
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
         try:
-            (store.save_async if background else store.save)(2, {"network": {"w": np.zeros(10 ** 6)}}, {})
+            (store.save_async if background else store.save)(2, {"network": {"w": np.zeros(int(sys.argv[3]))}}, {})
             store.wait()
         except CheckpointWriteError as error:
             print(error)
@@ -31,9 +31,10 @@ LIMITED = """
 """
 
 
+@pytest.mark.parametrize("entries", [10 ** 6, 5 * 10 ** 6])  # the larger one goes past the page cache
 @pytest.mark.parametrize("how", ["save", "async"])
-def test_a_limit_on_file_sizes(tmp_path: Path, how: str) -> None:
-    done = run(LIMITED, tmp_path, how)
+def test_a_limit_on_file_sizes(tmp_path: Path, how: str, entries: int) -> None:
+    done = run(LIMITED, tmp_path, how, entries)
     assert done.returncode == 0, done.stderr
     assert "File too large" in done.stdout and "ulimit -f" in done.stdout
     assert sorted(os.listdir(tmp_path)) == [".lock", "step-00000001", "step-00000003"]
@@ -56,8 +57,9 @@ def test_a_full_disk(small_disk: Path) -> None:
     import numpy as np
     with CheckpointStore(small_disk) as store:
         good = store.save(1, {"network": {"w": np.zeros(1000)}}, {})
-        with pytest.raises(CheckpointWriteError, match="No space left on device.*keep fewer checkpoints"):
-            store.save(2, {"network": {"w": np.zeros(10 ** 6)}}, {})
+        for entries in (10 ** 6, 5 * 10 ** 6):
+            with pytest.raises(CheckpointWriteError, match="No space left on device.*keep fewer checkpoints"):
+                store.save(2, {"network": {"w": np.zeros(entries)}}, {})
         assert verify_checkpoint(good)
         assert store.checkpoints() == [good]
         assert sorted(os.listdir(small_disk)) == [".lock", good.name]
