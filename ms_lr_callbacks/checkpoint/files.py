@@ -171,6 +171,8 @@ def _open_regular(path: Path, nbytes: Optional[int] = None) -> io.FileIO:
         descriptor = os.open(path, _READ_FLAGS)
         status = os.fstat(descriptor)
         if stat.S_ISREG(status.st_mode) and nbytes in (None, status.st_size):
+            if hasattr(os, "posix_fadvise"):  # from the disk it comes half as fast again
+                os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_SEQUENTIAL)
             return io.FileIO(descriptor, "r")
         os.close(descriptor)
     if not stat.S_ISREG(status.st_mode):
