@@ -15,7 +15,6 @@ from ms_lr_callbacks.callbacks.range_test import RangeTest
 from ms_lr_callbacks.training.run import TrainingRun
 from ms_lr_callbacks.training.snapshot import TrainingSnapshot
 from ms_lr_callbacks.optimizers import OptimizerAccess, updates_at_each_call
-from ms_lr_callbacks.optimizers.rates import ConstantRate
 
 _DECAY = 0.8  # of the running mean that tells whether the loss explodes
 
@@ -207,11 +206,10 @@ class _RunningMean:
 
 
 def _check_rates(access: OptimizerAccess) -> None:
-    for index, form in enumerate(access.forms("lr")):
-        if form.parameter is None and not isinstance(form, ConstantRate):
-            which = f"group {index}" if len(access.groups) > 1 else f"this {access.name}"
-            raise ValueError(f"A range test drives static learning rates, but {which} was built with "
-                             f"{form.description}; build the optimizer with a float for the test.")
+    for index, built_with in access.place("lr").dynamic().items():
+        which = f"group {index}" if len(access.groups) > 1 else f"this {access.name}"
+        raise ValueError(f"A range test drives static learning rates, but {which} was built with {built_with}; build "
+                         f"the optimizer with a float for the test.")
 
 
 def _check(start: Any, end: Any, steps: Any, mode: Any, explosion: Any) -> None:

@@ -133,9 +133,7 @@ class ProgressBar(Callback):
     def _numbers(self, cb_params: Any) -> str:
         """Return loss and learning rate in words; waits for the device."""
         access = self._run.access
-        # What a driver of an earlier training wrote last says nothing about this one.
-        is_over = "lr" in access.drivers and not self._run.is_driven("lr")
-        rates = sorted({float(rate) for rate in (access.next_rates() if is_over else access.last_rates())})
+        rates = sorted({float(rate) for rate in access.last_rates()})
         shown = "/".join(f"{rate:.3g}" for rate in rates) if len(rates) <= 3 else f"{rates[0]:.3g}..{rates[-1]:.3g}"
         loss = loss_of(cb_params.get("net_outputs"))
         return f"lr {shown}" if loss is None else f"loss {fetch(loss):.4g}, lr {shown}"
@@ -172,8 +170,14 @@ def _steps_left_out(dataset: Any) -> int:
 
 
 def _metrics_text(results: Mapping[str, Any]) -> str:
-    """Return metrics in words, each once: MindSpore gives the loss as ``loss`` and as ``eval_loss``."""
-    named = {name if name.startswith("eval_") else f"eval_{name}": value for name, value in results.items()}
+    """Return metrics in words.
+
+    MindSpore's own ``eval_loss`` is the loss of the last batch alone: a metric ``loss`` of the user's,
+    the mean, takes its place.
+    """
+    own = {name for name in results if f"eval_{name}" in results}
+    named = {name if name.startswith("eval_") else f"eval_{name}": value for name, value in results.items()
+             if not (name.startswith("eval_") and name[len("eval_"):] in own)}
     return ", ".join(f"{name} {_short(value)}" for name, value in named.items())
 
 

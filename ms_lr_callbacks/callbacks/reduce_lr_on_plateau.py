@@ -98,14 +98,14 @@ class ReduceLROnPlateau(DrivingCallback):
     def on_train_begin(self, run_context: Any) -> None:
         """Take the learning rates in hand, or say why that is impossible."""
         self._run = TrainingRun.of(run_context)
+        place = self._run.access.place("lr")
         groups = len(self._run.access.groups)
         self._plateau.check_groups(groups)
-        for index, form in enumerate(self._run.access.forms("lr")):
-            if form.parameter is None:
-                which = f"group {index}" if groups > 1 else f"this {self._run.access.name}"
-                raise ValueError(f"ReduceLROnPlateau reduces static learning rates, but {which} was built with "
-                                 f"{form.description}; pass a float to the optimizer.")
-        self._bases = self._run.access.place("lr").bases()
+        for index, built_with in place.dynamic().items():
+            which = f"group {index}" if groups > 1 else f"this {self._run.access.name}"
+            raise ValueError(f"ReduceLROnPlateau reduces static learning rates, but {which} was built with "
+                             f"{built_with}; pass a float to the optimizer.")
+        self._bases = place.bases()
         self._held = self._run.access.next_rates()
         self._take(run_context, list(range(groups)), 1)
         self._started = self._seen = False

@@ -46,6 +46,10 @@ class Place(ABC):
     def bases(self) -> list[Optional[float]]:
         """Return what the user gave each group; None where that is not one number."""
 
+    def dynamic(self) -> dict[int, str]:
+        """Return, for each group whose value MindSpore computes itself, what it was built with."""
+        return {}
+
     @abstractmethod
     def drive(self, streams: Streams, rows: int, network: Any) -> Driver:
         """Take the hyperparameter in hand for one training.

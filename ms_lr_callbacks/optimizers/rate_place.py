@@ -37,10 +37,13 @@ class RatePlace(Place):
         return [read_number(parameter) if group.base_lr is None and parameter is not None else group.base_lr
                 for group, parameter in zip(self._groups, parameters)]
 
+    def dynamic(self) -> dict[int, str]:
+        return {index: form.description for index, form in enumerate(self.forms()) if form.parameter is None}
+
     def drive(self, streams: Streams, rows: int, network: Any) -> Driver:
         forms = self.forms()
         columns = columns_of(streams)
-        self._check_static(forms, streams)
+        self._check_static(streams)
         driven = [form for form, stream in zip(forms, streams) if stream is not None]
         separate = _share_but_differ(forms, streams)
         must = [reason for reason, applies in (
@@ -74,12 +77,12 @@ class RatePlace(Place):
             known = self._known[id(held)] = (held, rate_form(held))
         return known[1]
 
-    def _check_static(self, forms: Sequence[Rate], streams: Streams) -> None:
-        for index, (form, stream) in enumerate(zip(forms, streams)):
-            if stream is not None and form.parameter is None:
-                which = f"group {index}" if len(forms) > 1 else f"this {type(self._updater).__name__}"
+    def _check_static(self, streams: Streams) -> None:
+        for index, built_with in self.dynamic().items():
+            if streams[index] is not None:
+                which = f"group {index}" if len(streams) > 1 else f"this {type(self._updater).__name__}"
                 raise ValueError(
-                    f"LRScheduler drives static learning rates, but {which} was built with {form.description}; pass "
+                    f"LRScheduler drives static learning rates, but {which} was built with {built_with}; pass "
                     f"a float, or drop LRScheduler for that group (None).")
 
     def _why_no_table(self, separate: bool, rows: int) -> Optional[str]:

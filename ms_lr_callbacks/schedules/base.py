@@ -39,7 +39,8 @@ def _rebuild(cls: Type[Schedule], arguments: Dict[str, Any]) -> Schedule:
     return cls(**arguments)
 
 
-@dataclass(frozen=True)
+# eq=False: a user's subclass without the decorator equals itself only, as nobody knows its arguments.
+@dataclass(frozen=True, eq=False)
 class Schedule:
     """Base class of all schedules. Calling one needs no MindSpore and changes nothing.
 
@@ -185,7 +186,7 @@ class Schedule:
     _carries_on: ClassVar[bool] = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FactorSchedule(Schedule):
     """A schedule whose value is ``base`` times a factor that depends on ``t`` only."""
 

@@ -37,7 +37,6 @@ class TrainingRun:
         self._last_call = self._calls_before
         self._started = False
         self._owners: dict[tuple[str, int], Any] = {}
-        self._former_drivers = dict(self.access.drivers)
 
     @classmethod
     def of(cls, run_context: Any) -> TrainingRun:
@@ -66,8 +65,8 @@ class TrainingRun:
                     f"one of them, or combine their schedules with ChainedScheduler or SequentialLR.")
 
     def is_driven(self, name: str) -> bool:
-        """Return whether a callback of this training, and not only of an earlier one, drives `name`."""
-        return self.access.drivers.get(name) is not self._former_drivers.get(name)
+        """Return whether a callback of this training drives `name`."""
+        return name in self.access.drivers
 
     def begin(self, cb_params: Any) -> None:
         """Settle where the training starts; call it at the begin of each epoch.

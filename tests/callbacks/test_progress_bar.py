@@ -23,6 +23,7 @@ from training import ConstantGradient, Regression, assert_same_weights, dataset,
 
 from ms_lr_callbacks import LRScheduler, ProgressBar
 from ms_lr_callbacks import schedules as S
+from ms_lr_callbacks.callbacks.progress_bar import _metrics_text
 from ms_lr_callbacks.monitoring import bar_display
 
 HERE = Path(__file__).parent
@@ -98,6 +99,11 @@ def test_in_a_terminal_that_does_not_tell_its_width() -> None:
     assert re.search(r"epoch 1/1: +\S+ *100%|epoch 1/1: 100%", run_in_terminal(script(1, 0, 0), columns=0))
 
 
+def test_the_users_mean_loss_takes_the_place_of_the_last_batchs() -> None:
+    assert _metrics_text({"loss": 1.0, "accuracy": 0.5, "eval_loss": 9.0}) == "eval_loss 1, eval_accuracy 0.5"
+    assert _metrics_text({"accuracy": 0.5, "eval_loss": 9.0}) == "eval_accuracy 0.5, eval_loss 9"
+
+
 def test_in_a_pipe_it_is_plain_lines() -> None:
     result = subprocess.run(script(2, 0, 0.05), stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=300,
                             env={**os.environ, "GLOG_v": "4"})
@@ -105,7 +111,7 @@ def test_in_a_pipe_it_is_plain_lines() -> None:
     assert result.returncode == 0 and not re.search(rb"[\x00-\x08\x0b-\x1f]", "\n".join(lines).encode())
     assert 4 < len(lines) < 20  # one every 0.2 s of 2 s, and not one for each step
     last = [line for line in lines if "20/20" in line]
-    assert len(last) == 2 and all("eval_loss" in line for line in last)
+    assert len(last) == 2 and all(line.count("eval_loss") == 1 for line in last)
     number = r"-?[\d.]+"
     assert re.fullmatch(f"epoch 2/2: 20/20 steps, {number} steps/s, loss {number}, lr {number}, eval_loss {number}",
                         last[1])

@@ -9,7 +9,7 @@ from typing import Any, Optional, Sequence
 import mindspore as ms
 import numpy as np
 import pytest
-from mindspore import nn
+from mindspore import mint, nn
 from mindspore.experimental import optim
 from mindspore.train import Model
 from ranks import run_ranks
@@ -191,6 +191,15 @@ def test_optimizer_in_a_train_cell_of_the_users(mode: str, build: Any) -> None:
     applied = applied_rates(network, [plateau], lambda callbacks: trained.train(3, dataset(2), callbacks=callbacks))
     np.testing.assert_array_equal(applied[:, 0], np.float32([1.0, 1.0, 1.0, 1.0, 0.5, 0.5]))
     assert get_lr(optimizer) == [0.25]
+
+
+def test_rate_of_mint_is_reduced() -> None:
+    """Its rate is a number, no Parameter, and yet static. In GRAPH_MODE, as in the other it trains nothing on a CPU."""
+    network = ConstantGradient()
+    trained = Model(TrainCell(network, mint.optim.SGD(network.trainable_params(), lr=1.0)))
+    plateau = ReduceLROnPlateau("loss", mode="max", patience=0, factor=0.5)
+    applied = applied_rates(network, [plateau], lambda callbacks: trained.train(3, dataset(2), callbacks=callbacks))
+    np.testing.assert_array_equal(applied[:, 0], np.float32([1.0, 1.0, 1.0, 1.0, 0.5, 0.5]))
 
 
 def test_two_drivers_of_one_rate_are_refused() -> None:

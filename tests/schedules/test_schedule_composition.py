@@ -96,6 +96,19 @@ def test_a_subclass_that_is_only_called_composes_like_a_function() -> None:
     assert S.SequentialLR([S.StepLR(1), Halving()], [1])(2, 0.8) == 0.4
 
 
+def test_a_subclass_without_the_decorator_equals_itself_only() -> None:
+    class Power(S.Schedule):
+        def __init__(self, exponent: float) -> None:
+            object.__setattr__(self, "exponent", exponent)
+
+        def __call__(self, t: Any, base: float) -> Any:
+            return base * (t + 1.0) ** self.exponent  # type: ignore[attr-defined]
+
+    half = Power(-0.5)
+    assert half == half and half != Power(-1.0)
+    assert len({half, Power(-1.0)}) == 2
+
+
 def test_warmup_lets_an_object_make_its_own() -> None:
     class Plateau:
         def with_warmup(self, steps: int, start_factor: float) -> List[Any]:
