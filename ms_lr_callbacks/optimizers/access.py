@@ -178,7 +178,7 @@ def access_to(optimizer: Any) -> OptimizerAccess:
         TypeError: `optimizer` is not an optimizer.
     """
     if not isinstance(optimizer, OPTIMIZER_TYPES):
-        raise TypeError(f"optimizer must be an mindspore.nn.Optimizer or an mindspore.experimental.optim.Optimizer, "
+        raise TypeError(f"optimizer must be a mindspore.nn.Optimizer or a mindspore.experimental.optim.Optimizer, "
                         f"but got {type(optimizer).__name__}.")
     access: Optional[OptimizerAccess] = optimizer.__dict__.get(_ACCESS)
     if access is None or access.optimizer is not optimizer:

@@ -31,7 +31,7 @@ def find_optimizer(network: Any, given: Any = None) -> Any:
     if not found:
         raise ValueError(
             f"No optimizer found: Model has none, and no attribute of the train network "
-            f"{type(network).__name__} or of its cells is an mindspore.nn.Optimizer or "
+            f"{type(network).__name__} or of its cells is a mindspore.nn.Optimizer or "
             f"mindspore.experimental.optim.Optimizer. Pass optimizer= to Model, or keep the optimizer as an "
             f"attribute of the train cell.")
     names = ", ".join(type(each).__name__ for each in found)
@@ -88,6 +88,6 @@ def _innermost(optimizer: Any) -> Any:
     if inner and len(inner) == 1:
         return inner[0]
     raise ValueError(
-        f"Model was given the optimizer {type(optimizer).__name__}, which is neither an "
-        f"mindspore.nn.Optimizer nor an mindspore.experimental.optim.Optimizer and does not hold exactly one. "
-        f"Pass an optimizer of one of these kinds.")
+        f"The optimizer that was given, a {type(optimizer).__name__}, is neither a mindspore.nn.Optimizer nor a "
+        f"mindspore.experimental.optim.Optimizer and does not hold exactly one. Pass an optimizer of one of these "
+        f"kinds.")

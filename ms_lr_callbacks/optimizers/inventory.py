@@ -7,6 +7,7 @@ place of a constant while it drives a hyperparameter is no state: a schedule wri
 """
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any, Iterator
 
@@ -95,8 +96,13 @@ def _direct_cells(network: Any) -> list[Any]:
 def _names(parameters: list[Any]) -> dict[int, str]:
     """Give each Parameter its own name; those that share one are numbered in their fixed order."""
     names: dict[int, str] = {}
-    taken: dict[str, int] = {}
+    taken = {each.name for each in parameters}
+    seen: set[str] = set()
     for each in parameters:
-        count = taken[each.name] = taken.get(each.name, 0) + 1
-        names[id(each)] = each.name if count == 1 else f"{each.name}#{count}"
+        name = each.name
+        if name in seen:
+            name = next(free for free in (f"{each.name}#{count}" for count in itertools.count(2)) if free not in taken)
+            taken.add(name)
+        seen.add(each.name)
+        names[id(each)] = name
     return names

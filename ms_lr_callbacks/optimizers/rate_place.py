@@ -1,4 +1,4 @@
-"""The learning rate of an ``mindspore.nn`` or experimental optimizer as a `Place`."""
+"""The learning rate of a ``mindspore.nn`` or experimental optimizer as a `Place`."""
 from __future__ import annotations
 
 import re
@@ -92,7 +92,7 @@ class RatePlace(Place):
         """
         updater = self._updater
         if not isinstance(updater, nn.Optimizer):
-            return "it is not an mindspore.nn optimizer"
+            return "it is not a mindspore.nn optimizer"
         if self._outer is not None and getattr(self._outer, "use_clip", True) and re.search(
                 r"\bget_lr\(|learning_rate\b", update_source(self._outer)):
             return f"{type(self._outer).__name__} around it reads the rate too"

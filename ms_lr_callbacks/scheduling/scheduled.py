@@ -124,13 +124,20 @@ class ScheduledCallback(DrivingCallback):
         Args:
             state: what `state_dict` returned.
 
+        Raises:
+            ValueError: it is something else.
+
         Examples:
             >>> from ms_lr_callbacks import LRScheduler
             >>> from ms_lr_callbacks import schedules as S
             >>> scheduler, another = LRScheduler(S.ExponentialLR(0.9)), LRScheduler(S.ExponentialLR(0.9))
             >>> another.load_state_dict(scheduler.state_dict())
         """
-        self._offset = state["offset"]
+        offset = state.get("offset", "nothing")
+        if offset is not None and type(offset) is not int:
+            raise ValueError(f"'offset' in the state of {type(self).__name__} must be a whole number or None, but got "
+                             f"{offset!r}; pass what state_dict() returned.")
+        self._offset = offset
 
     def _position(self, cb_params: Any) -> int:
         """Return the number of the next update, or of the current epoch."""

@@ -243,3 +243,11 @@ def test_bad_value_leaves_an_ordinary_optimizer(mode: str) -> None:
         model(network, optimizer).train(1, dataset(4), LRScheduler(bad_from(math.nan, 2)))
     for name, value in attributes.items():
         assert getattr(optimizer, name) is value
+
+
+@pytest.mark.parametrize("state", [{}, {"offset": "3"}, {"offset": float("nan")}, {"offset": True}], ids=str)
+def test_a_state_that_is_none(state: dict[str, Any]) -> None:
+    scheduler = LRScheduler(S.StepLR(2))
+    with pytest.raises(ValueError, match="'offset' in the state of LRScheduler must be a whole number or None"):
+        scheduler.load_state_dict(state)
+    assert scheduler.state_dict() == {"offset": None}
