@@ -14,4 +14,5 @@ def test_no_two_parameters_get_one_name() -> None:
         cell.__dict__[attribute] = Parameter(Tensor(np.float32(ord(attribute))), name=name)
     optimizer = nn.SGD([Parameter(Tensor(np.zeros(1, np.float32)), name="x")], 0.1)
     named = Inventory.of(cell, optimizer).sections()["train_cell"]
-    assert {name: chr(int(each.asnumpy())) for name, each in named.items()} == {"w": "a", "w#3": "b", "w#2": "c", "w#4": "d"}
+    attributes = {name: chr(int(each.asnumpy())) for name, each in named.items()}
+    assert attributes == {"w": "a", "w#3": "b", "w#2": "c", "w#4": "d"}
