@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Iterator
 
+import mindspore as ms
 import numpy as np
 import pytest
 from mindspore import Parameter, Tensor
@@ -20,10 +21,13 @@ from ms_lr_callbacks import HyperparameterScheduler, LRScheduler
 
 BEFORE, AFTER = 3, 3
 BY_NAME = {kind.name: kind for kind in KINDS}
-WORKING = [(kind.name, name) for kind in KINDS for name in kind.varied]
-GROUPED = [(kind.name, name) for kind in KINDS for name in ("lr", "weight_decay")
-           if name in kind.varied and not kind.name.startswith(("AdaFactor", "FTRL"))]
-REFUSED = [(kind.name, name) for kind in KINDS for name in kind.refused]
+# The SGD of mint in 2.7 takes numbers where that of later versions takes Parameters: all of it is refused.
+REFUSING = {"mint SGD"} if ms.__version__.startswith("2.7.") else set()
+WORKING = [(kind.name, name) for kind in KINDS if kind.name not in REFUSING for name in kind.varied]
+GROUPED = [(kind, name) for kind, name in WORKING
+           if name in ("lr", "weight_decay") and not kind.startswith(("AdaFactor", "FTRL"))]
+REFUSED = [(kind.name, name) for kind in KINDS
+           for name in (*kind.refused, *(kind.varied if kind.name in REFUSING else ()))]
 
 
 @pytest.mark.parametrize("kind, name", WORKING)
@@ -104,7 +108,11 @@ def _moves(kind: Kind) -> bool:
     """Return whether MindSpore alone, without a callback, trains with this optimizer."""
     network = Regression()
     before = weights(network)
-    _train(kind, network, _flat(network, kind, {}), 0, 2)
+    try:
+        _train(kind, network, _flat(network, kind, {}), 0, 2)
+    except RuntimeError as error:  # in 2.7 for mint's Adam
+        assert "unregistered" in str(error)  # by the CPU backend, a kernel
+        return False
     return any(not np.array_equal(value, weights(network)[key]) for key, value in before.items())
 
 

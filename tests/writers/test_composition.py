@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any, Sequence
 
+import mindspore  # noqa: F401  # MindSpore 2.7 cannot be imported behind tensorboardX
 import pytest
 from event_files import csv_file
 
