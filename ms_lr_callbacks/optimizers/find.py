@@ -88,6 +88,6 @@ def _innermost(optimizer: Any) -> Any:
     if inner and len(inner) == 1:
         return inner[0]
     raise ValueError(
-        f"The optimizer that was given, a {type(optimizer).__name__}, is neither a mindspore.nn.Optimizer nor a "
+        f"You have given the optimizer {type(optimizer).__name__}, which is neither a mindspore.nn.Optimizer nor a "
         f"mindspore.experimental.optim.Optimizer and does not hold exactly one. Pass an optimizer of one of these "
         f"kinds.")
