@@ -1,7 +1,7 @@
 """What each callback costs the host in one step, measured inside a real ``Model.train``.
 
     python benchmarks/hooks.py [--groups 1 4 64 256] [--modes graph pynative] [--rounds 5]
-                               [--torch-python PYTHON]
+                               [--torch-python PYTHON] [--rows TEXT ...]
 
 Each row is a training of its own, with a model of its own that was compiled before; the rows take
 turns, round by round, so that whatever else the machine does falls on all of them alike. Both hooks
@@ -182,10 +182,10 @@ def torch_step(python: Optional[str], groups: int) -> Optional[float]:
 
 
 def table(mode: str, groups: int, rounds: int, torch_python: Optional[str], out: Path,
-          reference: Optional[float]) -> Optional[float]:
+          reference: Optional[float], wanted: List[str]) -> Optional[float]:
     """Measure and print one table; return what MindSpore's scheduler took, if it can be in it."""
     use_mode(mode)
-    rows = cases(groups, out)
+    rows = [each for each in cases(groups, out) if any(text in each.name for text in wanted)]
     traffic = [each.traffic() for each in rows]  # compiles, too
     for number in range(rounds):
         for each in rows if number % 2 == 0 else reversed(rows):
@@ -200,7 +200,7 @@ def table(mode: str, groups: int, rounds: int, torch_python: Optional[str], out:
     lines.append(["torch scheduler.step(), tensor rate", took_torch,
                   "n/a" if step is None else f"{step / reference:.3f}", "-", "-"])
     print_table(["callback", "us per step", "ratio", "reads", "writes"], lines)
-    if groups == 1:
+    if {"optimizer.get_lr().asnumpy(), cell", "LRMonitor, cell"} <= set(took):
         ratio = took["optimizer.get_lr().asnumpy(), cell"] / took["LRMonitor, cell"]
         print(f"\nget_lr().asnumpy() takes {ratio:.0f} times what LRMonitor takes on a cell.")
     return None if math.isnan(reference) else reference
@@ -211,6 +211,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--groups", type=int, nargs="+", default=[1, 4, 64, 256])
     parser.add_argument("--modes", nargs="+", choices=["graph", "pynative"], default=["graph", "pynative"])
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rows", nargs="+", default=[""], help="only rows whose name holds one of these texts")
     parser.add_argument("--torch-python", help="a Python that has torch, if this one has not")
     parser.add_argument("--out", type=Path, default=Path("runs/benchmark"), help="where checkpoints would go")
     return parser.parse_args()
@@ -224,7 +225,7 @@ def main() -> None:
     for mode in options.modes:
         reference = None
         for groups in options.groups:
-            reference = table(mode, groups, options.rounds, options.torch_python, options.out, reference)
+            reference = table(mode, groups, options.rounds, options.torch_python, options.out, reference, options.rows)
     print(f"\n{time.perf_counter() - begin:.0f} s in all; ratio: to {MINDSPORE}, one group, same run.")
 
 
