@@ -2,19 +2,20 @@
 from __future__ import annotations
 
 import math
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, Optional
 
 import numpy as np
 from mindspore.train import Callback
 
+from ms_lr_callbacks._checks import is_count, is_number
 from ms_lr_callbacks._ranks import mean_over_ranks
 from ms_lr_callbacks.training.losses import fetch, loss_of
 from ms_lr_callbacks.callbacks.lr_scheduler import LRScheduler
 from ms_lr_callbacks.callbacks.range_test import RangeTest
 from ms_lr_callbacks.training.run import TrainingRun
 from ms_lr_callbacks.training.snapshot import TrainingSnapshot
-from ms_lr_callbacks.optimizers import OptimizerAccess, updates_at_each_call
+from ms_lr_callbacks.optimizers import updates_at_each_call
 
 _DECAY = 0.8  # of the running mean that tells whether the loss explodes
 
@@ -74,7 +75,7 @@ class LRFinder(Callback):
         self._run = TrainingRun.of(run_context)
         access = self._run.access
         self._losses, self._mean, self._diverged = [], _RunningMean(), False
-        _check_rates(access)
+        access.refuse_dynamic_rates("A range test drives", "build the optimizer with a float for the test")
         largest = max((base for base in access.place("lr").bases() if base is not None), default=0.0)
         self._scheduler = LRScheduler(lambda t, base: self._rate(t, base / largest if largest else 1.0), start_step=0)
         self._snapshot = TrainingSnapshot(cb_params.train_network, access, cb_params.get("loss_scale_mananger"))
@@ -205,25 +206,14 @@ class _RunningMean:
         return mean > limit and mean > self._first
 
 
-def _check_rates(access: OptimizerAccess) -> None:
-    for index, built_with in access.place("lr").dynamic().items():
-        which = f"group {index}" if len(access.groups) > 1 else f"this {access.name}"
-        raise ValueError(f"A range test drives static learning rates, but {which} was built with {built_with}; build "
-                         f"the optimizer with a float for the test.")
-
-
 def _check(start: Any, end: Any, steps: Any, mode: Any, explosion: Any) -> None:
-    if not (_is_finite(start) and start > 0):
+    if not (is_number(start) and start > 0):
         raise ValueError(f"start must be a finite number > 0, but got {start!r}.")
-    if not (_is_finite(end) and end > start):
+    if not (is_number(end) and end > start):
         raise ValueError(f"end must be a finite number > start={start!r}, but got {end!r}.")
-    if isinstance(steps, bool) or not isinstance(steps, Integral) or steps < 3:
+    if not is_count(steps, 3):
         raise ValueError(f"steps must be a whole number >= 3, but got {steps!r}.")
     if mode not in ("exp", "linear"):
         raise ValueError(f"mode must be 'exp' or 'linear', but got {mode!r}.")
     if not (isinstance(explosion, Real) and float(explosion) > 1):
         raise ValueError(f"explosion must be a number > 1, but got {explosion!r}.")
-
-
-def _is_finite(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)

@@ -4,12 +4,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable
-from numbers import Integral
 from pathlib import Path
 from typing import Any, Optional, Union
 
 from mindspore.train import Callback
 
+from ms_lr_callbacks._checks import is_count
 from ms_lr_callbacks._ranks import rank
 from ms_lr_callbacks.monitoring.group_names import GroupNames, check_group_names, names_of_groups
 from ms_lr_callbacks.monitoring.history import History
@@ -240,7 +240,7 @@ def _checked_every(every: Any) -> int:
     """Return `every` as a number; 0 stands for epochs."""
     if every == "epoch":
         return 0
-    if isinstance(every, bool) or not isinstance(every, Integral) or every < 1:
+    if not is_count(every, 1):
         raise ValueError(f"every must be a whole number >= 1 or 'epoch', but got {every!r}.")
     return int(every)
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, Optional, Union
 
 import mindspore as ms
-import numpy as np
 from mindspore.train import Callback
 
 from ms_lr_callbacks import _ranks
+from ms_lr_callbacks._checks import checked_count
 from ms_lr_callbacks.resuming.agreement import agreed_step, wait_for_all
 from ms_lr_callbacks.resuming.callback_states import match, restore_callbacks, stateful
 from ms_lr_callbacks.resuming.resume import ResumePoint, Target
@@ -70,9 +70,9 @@ class OptimizerCheckpoint(Callback):
         if not isinstance(directory, (str, os.PathLike)):
             raise TypeError(f"directory must be a path, but got {type(directory).__name__}.")
         self._directory = Path(os.path.abspath(directory))
-        steps, epochs = _checked_count("save_steps", save_steps), _checked_count("save_epochs", save_epochs)
+        steps, epochs = checked_count("save_steps", save_steps, 1), checked_count("save_epochs", save_epochs, 1)
         self._interval = Interval(steps, 1 if steps is None and epochs is None else epochs)
-        self._keep_last = _checked_count("keep_last", keep_last)
+        self._keep_last = checked_count("keep_last", keep_last, 1)
         self._save_network = bool(save_network)
         self._async_save = bool(async_save)
         self._sharded = sharded
@@ -254,11 +254,3 @@ class OptimizerCheckpoint(Callback):
             self._signals.restore()
         if store is not None:
             store.close()
-
-
-def _checked_count(name: str, value: Any) -> Optional[int]:
-    if value is None:
-        return None
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise ValueError(f"{name} must be a whole number >= 1 or None, but got {value!r}.")
-    return int(value)

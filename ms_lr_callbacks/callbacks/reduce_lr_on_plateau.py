@@ -8,10 +8,11 @@ from typing import Any, Optional, Sequence, Union
 import numpy as np
 
 from ms_lr_callbacks._arrays import Float32Array, Float64Array
+from ms_lr_callbacks._checks import is_count, is_number
 from ms_lr_callbacks._ranks import mean_over_ranks
 from ms_lr_callbacks.scheduling.driving import DrivingCallback
 from ms_lr_callbacks.training.monitored import read_metric
-from ms_lr_callbacks.scheduling.plateau import Plateau, is_count, is_number
+from ms_lr_callbacks.scheduling.plateau import Plateau
 from ms_lr_callbacks.training.run import TrainingRun
 
 
@@ -98,15 +99,12 @@ class ReduceLROnPlateau(DrivingCallback):
     def on_train_begin(self, run_context: Any) -> None:
         """Take the learning rates in hand, or say why that is impossible."""
         self._run = TrainingRun.of(run_context)
-        place = self._run.access.place("lr")
-        groups = len(self._run.access.groups)
+        access = self._run.access
+        groups = len(access.groups)
         self._plateau.check_groups(groups)
-        for index, built_with in place.dynamic().items():
-            which = f"group {index}" if groups > 1 else f"this {self._run.access.name}"
-            raise ValueError(f"ReduceLROnPlateau reduces static learning rates, but {which} was built with "
-                             f"{built_with}; pass a float to the optimizer.")
-        self._bases = place.bases()
-        self._held = self._run.access.next_rates()
+        access.refuse_dynamic_rates("ReduceLROnPlateau reduces", "pass a float to the optimizer")
+        self._bases = access.place("lr").bases()
+        self._held = access.next_rates()
         self._take(run_context, list(range(groups)), 1)
         self._started = self._seen = False
 

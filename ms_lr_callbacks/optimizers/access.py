@@ -107,6 +107,17 @@ class OptimizerAccess:
                              f"change {can}.")
         return place
 
+    def refuse_dynamic_rates(self, who: str, remedy: str) -> None:
+        """Raise ValueError if a group's learning rate is computed by MindSpore itself.
+
+        Args:
+            who: the beginning of the message: who does what with learning rates.
+            remedy: its end: what to do.
+        """
+        for index, built_with in self.place("lr").dynamic().items():
+            which = f"group {index}" if len(self.groups) > 1 else f"this {self.name}"
+            raise ValueError(f"{who} static learning rates, but {which} was built with {built_with}; {remedy}.")
+
     def forms(self, name: str) -> list[Rate]:
         """Return each group's hyperparameter `name` in the form in which the optimizer holds it now.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 import math
 from typing import Any, Sequence, Union
 
-import numpy as np
+from ms_lr_callbacks._checks import is_count, is_number
 
 
 class Plateau:
@@ -93,13 +93,3 @@ class Plateau:
 def _check(valid: bool, name: str, value: Any, allowed: str) -> None:
     if not valid:
         raise ValueError(f"{name} must be {allowed}, but got {value!r}.")
-
-
-def is_number(value: Any) -> bool:
-    """Return whether `value` is a finite number."""
-    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool) and math.isfinite(float(value))
-
-
-def is_count(value: Any) -> bool:
-    """Return whether `value` is a whole number >= 0."""
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and int(value) >= 0

@@ -19,8 +19,7 @@ from __future__ import annotations
 import math
 from typing import Any, Optional
 
-import numpy as np
-
+from ms_lr_callbacks._checks import checked_count
 from ms_lr_callbacks.optimizers import updates_at_each_call
 from ms_lr_callbacks.scheduling.driving import DrivingCallback
 from ms_lr_callbacks.training.run import TrainingRun, updates_per_call
@@ -46,8 +45,8 @@ class ScheduledCallback(DrivingCallback):
         self.limits = limits
         self._schedule = schedule
         self._by_epoch = interval == "epoch"
-        self._start = _checked_count("start_step", start_step, 0)
-        self._lookahead = _checked_count("lookahead", lookahead, 1)
+        self._start = checked_count("start_step", start_step, 0)
+        self._lookahead = checked_count("lookahead", lookahead, 1)
         if self._by_epoch and lookahead not in (None, 1):
             raise ValueError(f"lookahead={lookahead} has no effect with interval='epoch', where one value holds for "
                              f"the whole epoch; leave lookahead out.")
@@ -198,11 +197,3 @@ class ScheduledCallback(DrivingCallback):
         if not updates_at_each_call(cb_params.train_network) and not cb_params.get("dataset_sink_mode"):
             left = -(-left // rows) * rows
         return max(1, min(count, left))
-
-
-def _checked_count(name: str, value: Any, least: int) -> Optional[int]:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise ValueError(f"{name} must be a whole number >= {least} or None, but got {value!r}.")
-    return int(value)
